@@ -1,0 +1,69 @@
+"""Files that are replaced whole or not at all."""
+
+from contextlib import contextmanager
+import os
+from pathlib import Path
+import shutil
+from uuid import uuid4
+
+
+@contextmanager
+def replacing(path, *, overwrite):
+    """Give the name of a new file that takes the place of `path` when it is complete.
+
+    The new file is written beside the old one and renamed at the end, so that whoever opens `path`
+    finds the old content or the new one, never a part, also when the process is killed or the power
+    fails. An exception removes the new file; a killed process leaves it, as
+    ``.<name>.<8 letters>.tmp``.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to replace or to make. Of a link, the file that it leads to.
+    overwrite : bool
+        Whether it may exist already.
+
+    Yields
+    ------
+    pathlib.Path
+        Where to write; no such file exists yet.
+
+    Raises
+    ------
+    FileExistsError
+        If `path` exists and `overwrite` is False.
+    FileNotFoundError
+        If its folder does not exist.
+    """
+    target = Path(path).resolve()
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: there is no folder {target.parent}.")
+    if not overwrite:
+        _check_free(target)
+    temporary = target.with_name(f".{target.name}.{uuid4().hex[:8]}.tmp")
+    try:
+        yield temporary
+        _flush(temporary)
+        if not overwrite:
+            _check_free(target)  # another process may have been quicker
+        elif target.exists():
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":
+        _flush(target.parent)
+
+
+def _check_free(target):
+    if target.exists():
+        raise FileExistsError(f"{target} exists already. Give overwrite=True to replace it.")
+
+
+def _flush(path):
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

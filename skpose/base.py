@@ -1,0 +1,198 @@
+"""What every estimator shares: tags, and the checks of images and keypoints.
+
+scikit-learn's private names are imported here only.
+"""
+
+import warnings
+
+import numpy as np
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+)
+
+__all__ = [
+    "HasMethods",
+    "ImageInputMixin",
+    "Interval",
+    "InvalidParameterError",
+    "StrOptions",
+    "check_images",
+    "check_keypoints",
+    "fit_context",
+    "validate_parameter_constraints",
+    "warn_far_outside",
+]
+
+_ROWS_TO_LOOK_AT = 256  # images are read in parts, so that checking costs no memory
+
+
+class ImageInputMixin:
+    """Tags of an estimator whose X is images, not a table."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = False
+        tags.no_validation = False
+        return tags
+
+
+def check_images(X, *, n_channels=None, name="X"):
+    """Check that `X` is images, without reading them if they are uint8.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, height, width, n_channels)
+        uint8, or floats that are whole numbers in 0..255. Anything with `shape`, `dtype`, `len` and
+        integer-array indexing is passed on as it is.
+    n_channels : int, default=None
+        Number of channels to insist on; None: 1 or 3.
+    name : str, default="X"
+        What the messages call it.
+
+    Returns
+    -------
+    X : array-like
+        uint8 images. Lists become an ndarray, floats become uint8; an `ImageBatch` stays one.
+
+    Raises
+    ------
+    TypeError
+        If the images are of another type.
+    ValueError
+        If their shape is another, or floats have NaN or a value that is not a grey level.
+    """
+    if not all(hasattr(X, attribute) for attribute in ("shape", "dtype", "__getitem__")):
+        X = np.asarray(X)
+    if X.dtype == object:
+        raise ValueError(
+            f"{name} must be images of one size, (n_samples, height, width, n_channels), but its "
+            "images differ in shape. Resize or crop them to one size first."
+        )
+    if len(X.shape) != 4:
+        hint = (
+            f" Grey images need a last axis of one channel: {name}[..., np.newaxis]."
+            if len(X.shape) == 3
+            else ""
+        )
+        raise ValueError(
+            f"{name} must have 4 axes, (n_samples, height, width, n_channels), but its shape is "
+            f"{tuple(X.shape)}.{hint}"
+        )
+    if X.shape[3] not in (1, 3):
+        raise ValueError(
+            f"{name} must have 1 (grey) or 3 (RGB) channels on its last axis, but its shape is "
+            f"{tuple(X.shape)}. Drop an alpha channel with {name}[..., :3]; channels that come "
+            "first are moved with np.moveaxis."
+        )
+    if n_channels is not None and X.shape[3] != n_channels:
+        raise ValueError(
+            f"{name} has {X.shape[3]} channel(s), but this estimator was fitted on images with "
+            f"{n_channels}."
+        )
+    if min(X.shape[1:3]) < 1:
+        raise ValueError(f"{name} has images without pixels: its shape is {tuple(X.shape)}.")
+    if X.dtype == np.uint8:
+        return X
+    images = _as_uint8(X, name)
+    return X.with_pixels(images) if hasattr(X, "with_pixels") else images  # keeps a batch's frame
+
+
+def _as_uint8(X, name):
+    if not (np.issubdtype(X.dtype, np.floating) or np.issubdtype(X.dtype, np.integer)):
+        raise TypeError(f"{name} must be uint8 images, but its dtype is {X.dtype}.")
+    images = np.empty(X.shape, dtype=np.uint8)
+    for start in range(0, X.shape[0], _ROWS_TO_LOOK_AT):
+        part = np.asarray(X[start : start + _ROWS_TO_LOOK_AT])
+        if not np.isfinite(part).all():
+            raise ValueError(f"{name} contains NaN or infinity. Images are uint8, 0 to 255.")
+        if part.size and (part.min() < 0 or part.max() > 255 or (part != np.floor(part)).any()):
+            raise ValueError(
+                f"{name} is {X.dtype} with values from {part.min():.4g} to {part.max():.4g}, but "
+                "images are uint8, or floats that are whole numbers from 0 to 255. If yours run "
+                f"from 0 to 1, give np.round({name} * 255).astype(np.uint8)."
+            )
+        images[start : start + _ROWS_TO_LOOK_AT] = part
+    return images
+
+
+def check_keypoints(y, *, n_samples=None, n_keypoints=None, name="y"):
+    """Check that `y` is keypoints that fit their images.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples, n_keypoints, 2)
+        (x, y) in pixels; NaN: not labelled.
+    n_samples : int, default=None
+        Number of images that it belongs to.
+    n_keypoints : int, default=None
+        Number of bodyparts to insist on.
+    name : str, default="y"
+        What the messages call it.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples, n_keypoints, 2)
+        float64. A keypoint with one NaN coordinate has two.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or a value is infinite.
+    """
+    try:
+        y = np.array(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} must be keypoints, numbers of shape (n_samples, n_keypoints, 2): {error}"
+        ) from None
+    if y.ndim != 3 or y.shape[2] != 2:
+        raise ValueError(
+            f"{name} must have the shape (n_samples, n_keypoints, 2), with (x, y) on its last "
+            f"axis, but its shape is {y.shape}."
+        )
+    if n_samples is not None and len(y) != n_samples:
+        raise ValueError(f"{name} has keypoints for {len(y)} images, but there are {n_samples}.")
+    if n_keypoints is not None and y.shape[1] != n_keypoints:
+        raise ValueError(
+            f"{name} has {y.shape[1]} keypoints an image, but {n_keypoints} are needed."
+        )
+    if y.shape[1] == 0:
+        raise ValueError(f"{name} has no keypoints: its shape is {y.shape}.")
+    if np.isinf(y).any():
+        raise ValueError(f"{name} contains infinity. Use NaN for a bodypart that is not labelled.")
+    y[np.isnan(y).any(axis=2)] = np.nan
+    return y
+
+
+def warn_far_outside(y, image_size, *, name="y", stacklevel=3):
+    """Warn of keypoints that cannot belong to images of this size.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples, n_keypoints, 2)
+        (x, y) in pixels of the images.
+    image_size : tuple of (height, width)
+        Size of the images. Half of it beyond each border is allowed for.
+    name : str, default="y"
+        What the message calls it.
+    stacklevel : int, default=3
+        Whose line the warning points at.
+    """
+    height, width = image_size
+    size = np.array([width, height])
+    outside = (y < -0.5 * size) | (y > 1.5 * size)
+    n_outside = int(outside.any(axis=2).sum())
+    if n_outside:
+        warnings.warn(
+            f"{n_outside} keypoints of {name} lie far outside their images of {height} x {width} "
+            "pixels. Keypoints are (x, y) in pixels of the images as given; if the images were "
+            "resized or cropped, the keypoints need the same.",
+            UserWarning,
+            stacklevel=stacklevel,
+        )

@@ -1,0 +1,354 @@
+"""The animal's bodyparts, and how they hang together."""
+
+import csv
+from pathlib import Path
+import warnings
+
+import numpy as np
+
+__all__ = ["Skeleton"]
+
+_SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("L", "R"), ("l", "r"))
+
+
+class Skeleton:
+    """Names of the bodyparts, a parent for each and a left/right partner for each.
+
+    A skeleton is a forest: any number of bodyparts may be roots, anywhere in the order. It is
+    immutable, so estimators may share one.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the bodyparts, in the order of the keypoints; all different.
+    parents : sequence of (str, int or None), default=None
+        The parent of each bodypart, by name or by position; None, -1 or "" for a root. None: every
+        bodypart is a root.
+    swaps : sequence of (str, int or None), default=None
+        The bodypart that each one becomes in a mirror image, by name or by position; None, -1 or ""
+        where it becomes itself. None: no bodypart has a partner.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Names of the bodyparts.
+    parents : ndarray of shape (n_keypoints,)
+        Position of each one's parent, -1 for a root.
+    swap_index : ndarray of shape (n_keypoints,)
+        Position of each one's mirror partner, its own position where it has none, so that
+        ``keypoints[:, swap_index]`` renames the keypoints of a mirrored image.
+
+    Raises
+    ------
+    ValueError
+        If a name occurs twice, a parent or partner is unknown, the parents form a cycle or a
+        partner is named by one side alone. The message names the row.
+
+    Examples
+    --------
+    >>> from skpose import Skeleton
+    >>> fly = Skeleton(["head", "wingL", "wingR"], ["", "head", "head"], ["", "wingR", "wingL"])
+    >>> fly.edges.tolist()
+    [[0, 1], [0, 2]]
+    >>> fly.swap_index.tolist()
+    [0, 2, 1]
+    """
+
+    def __init__(self, names, parents=None, swaps=None):
+        self._names = tuple(str(name) for name in names)
+        if not self._names:
+            raise ValueError("A skeleton needs at least one bodypart, but `names` is empty.")
+        for i, name in enumerate(self._names):
+            if not name or name in self._names[:i]:
+                raise ValueError(
+                    f"Row {i}: bodypart name {name!r} is empty or occurs twice; "
+                    "bodyparts need different names."
+                )
+        self._parents = self._positions(parents, "parent")
+        self._check_forest()
+        self._swaps = self._positions(swaps, "swap")
+        self._check_swaps()
+
+    def _positions(self, values, what):
+        n_keypoints = len(self._names)
+        values = [None] * n_keypoints if values is None else list(values)
+        if len(values) != n_keypoints:
+            raise ValueError(
+                f"{n_keypoints} bodyparts need as many {what}s, but got {len(values)}."
+            )
+        positions = np.full(n_keypoints, -1, dtype=np.int32)
+        for i, value in enumerate(values):
+            positions[i] = self._position(i, value, what)
+        positions.flags.writeable = False
+        return positions
+
+    def _position(self, i, value, what):
+        if _is_none(value):
+            return -1
+        if isinstance(value, str):
+            if value not in self._names:
+                raise ValueError(
+                    f"Row {i} ({self._names[i]!r}): {what} {value!r} is not a bodypart; "
+                    f"bodyparts are {', '.join(self._names)}."
+                )
+            position = self._names.index(value)
+        else:
+            position = int(value)
+            if not 0 <= position < len(self._names):
+                raise ValueError(
+                    f"Row {i} ({self._names[i]!r}): {what} {position} is out of range; "
+                    f"there are {len(self._names)} bodyparts. Use -1 for none."
+                )
+        if position == i:
+            raise ValueError(
+                f"Row {i} ({self._names[i]!r}): a bodypart cannot be its own {what}; "
+                "leave it empty."
+            )
+        return position
+
+    def _check_forest(self):
+        for i, name in enumerate(self._names):
+            path = [i]
+            while (parent := self._parents[path[-1]]) >= 0:
+                if parent in path:
+                    cycle = " -> ".join(self._names[k] for k in [*path, parent])
+                    raise ValueError(f"Row {i} ({name!r}): the parents form a cycle: {cycle}.")
+                path.append(parent)
+
+    def _check_swaps(self):
+        for i, j in enumerate(self._swaps):
+            if j >= 0 and self._swaps[j] != i:
+                back = self._swaps[j]
+                named = repr(self._names[back]) if back >= 0 else "none"
+                raise ValueError(
+                    f"Row {i} ({self._names[i]!r}) swaps with {self._names[j]!r}, but row {j} "
+                    f"({self._names[j]!r}) swaps with {named}; partners must name each other."
+                )
+
+    @property
+    def names(self):
+        return self._names
+
+    @property
+    def parents(self):
+        return self._parents
+
+    @property
+    def swap_index(self):
+        return np.where(self._swaps < 0, np.arange(len(self._names)), self._swaps)
+
+    @property
+    def has_swaps(self):
+        """Whether any bodypart has a left/right partner."""
+        return bool((self._swaps >= 0).any())
+
+    @property
+    def edges(self):
+        """ndarray of shape (n_edges, 2): positions of (parent, child), ordered by child."""
+        children = np.flatnonzero(self._parents >= 0)
+        return np.stack([self._parents[children], children], axis=1).astype(np.int32)
+
+    @property
+    def roots(self):
+        """ndarray of shape (n_roots,): positions of the bodyparts without a parent."""
+        return np.flatnonzero(self._parents < 0)
+
+    @property
+    def limbs(self):
+        """ndarray of shape (n_keypoints,): the connected component of each bodypart, from 0.
+
+        Components are numbered in the order of their roots.
+        """
+        labels = np.full(len(self._names), -1, dtype=np.int32)
+        labels[self.roots] = np.arange(len(self.roots))
+        for i in range(len(self._names)):
+            root = i
+            while self._parents[root] >= 0:
+                root = self._parents[root]
+            labels[i] = labels[root]
+        return labels
+
+    @classmethod
+    def from_names(cls, names, *, guess_swaps=False):
+        """Build a skeleton without edges.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Names of the bodyparts.
+        guess_swaps : bool, default=False
+            Take bodyparts whose names differ only in "left" and "right", or in one "L" and "R",
+            for partners.
+
+        Returns
+        -------
+        Skeleton
+        """
+        names = [str(name) for name in names]
+        swaps = [_mirror_name(name, names) for name in names] if guess_swaps else None
+        return cls(names, None, swaps)
+
+    @classmethod
+    def from_csv(cls, path):
+        """Read a skeleton from a table with the columns name, parent and swap, as in DeepPoseKit.
+
+        Partners that contradict each other are repaired where just one pairing agrees with what
+        the rows say, with a warning that names the rows.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The CSV file.
+
+        Returns
+        -------
+        Skeleton
+        """
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, skipinitialspace=True))
+        if not rows or "name" not in rows[0] or "parent" not in rows[0]:
+            raise ValueError(
+                f"{path} is not a skeleton table: it needs a header with the columns "
+                "name, parent and (optionally) swap, and a row for each bodypart."
+            )
+        return cls.from_dict(
+            {
+                key: [(row.get(key) or "").strip() for row in rows]
+                for key in ("name", "parent", "swap")
+            }
+        )
+
+    @classmethod
+    def from_frame(cls, frame):
+        """Build a skeleton from a pandas.DataFrame with the columns name, parent and swap.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            A row for each bodypart.
+
+        Returns
+        -------
+        Skeleton
+        """
+        frame = frame.astype(object).where(frame.notna(), "")
+        return cls.from_dict({key: list(frame[key]) for key in frame.columns})
+
+    @classmethod
+    def from_dict(cls, table):
+        """Build a skeleton from lists, as `to_dict` gives them.
+
+        Parameters
+        ----------
+        table : dict
+            Lists under the keys "name", "parent" and (optionally) "swap".
+
+        Returns
+        -------
+        Skeleton
+        """
+        unknown = {"name", "parent"} - set(table)
+        if unknown:
+            raise ValueError(f"A skeleton table needs the column(s) {', '.join(sorted(unknown))}.")
+        skeleton = cls(table["name"], table["parent"])
+        claims = skeleton._positions(table.get("swap"), "swap")
+        return cls(skeleton.names, skeleton.parents, _agree(claims, skeleton.names))
+
+    def to_dict(self):
+        """Give the table as lists under "name", "parent" and "swap", with "" for none."""
+        return {
+            "name": list(self._names),
+            "parent": [self._names[j] if j >= 0 else "" for j in self._parents],
+            "swap": [self._names[j] if j >= 0 else "" for j in self._swaps],
+        }
+
+    def to_frame(self):
+        """Give the table as a pandas.DataFrame with the columns name, parent and swap."""
+        import pandas as pd
+
+        return pd.DataFrame(self.to_dict())
+
+    def to_csv(self, path):
+        """Write the table that `from_csv` reads.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The CSV file, replaced if it exists.
+        """
+        table = self.to_dict()
+        with Path(path).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(table)
+            writer.writerows(zip(*table.values(), strict=True))
+
+    def __len__(self):
+        return len(self._names)
+
+    def __eq__(self, other):
+        return isinstance(other, Skeleton) and self.to_dict() == other.to_dict()
+
+    def __hash__(self):
+        return hash((self._names, self._parents.tobytes(), self._swaps.tobytes()))
+
+    def __reduce__(self):
+        return Skeleton, (self._names, self._parents.tolist(), self._swaps.tolist())
+
+    def __repr__(self):
+        return (
+            f"<Skeleton of {len(self)} bodyparts, {len(self.edges)} edges, "
+            f"{int((self._swaps >= 0).sum()) // 2} left/right pairs>"
+        )
+
+
+def _is_none(value):
+    if value is None or value == "":
+        return True
+    return not isinstance(value, str) and (value != value or value < 0)  # NaN, or -1
+
+
+def _mirror_name(name, names):
+    for pair in _SIDES:
+        for this, other in (pair, pair[::-1]):
+            for i in range(len(name)):
+                mirrored = name[:i] + other + name[i + len(this) :]
+                if name.startswith(this, i) and mirrored in names:
+                    return mirrored
+    return None
+
+
+def _agree(claims, names):
+    """Pair the bodyparts so that each pair is claimed by at least one of the two.
+
+    A claim that only its partner's silence contradicts stays for `Skeleton` to refuse. In a longer
+    chain of contradictions the pairing is settled from its ends, where there is no choice. If that
+    leaves a bodypart alone, no pairing or more than one agrees, and the claims stay as they are.
+    """
+    swaps = np.full_like(claims, -1)
+    neighbours = {i: set() for i in range(len(claims))}
+    for i, j in enumerate(claims):
+        if j >= 0:
+            neighbours[i].add(int(j))
+            neighbours[int(j)].add(i)
+    contradicted = [i for i, j in enumerate(claims) if j >= 0 and claims[j] != i]
+    if not any(claims[claims[i]] >= 0 for i in contradicted):
+        return claims
+    involved = [i for i, others in neighbours.items() if others]
+    while ends := [i for i, others in neighbours.items() if len(others) == 1]:
+        (partner,) = neighbours[ends[0]]
+        swaps[ends[0]], swaps[partner] = partner, ends[0]
+        for other in neighbours.pop(partner):
+            neighbours[other].discard(partner)
+    if (swaps[involved] < 0).any():
+        return claims
+    changed = np.flatnonzero(swaps != claims)
+    said = "; ".join(
+        f"row {i} ({names[i]!r}) swaps with {names[claims[i]]!r}" for i in contradicted
+    )
+    assumed = "; ".join(f"{names[i]!r} with {names[swaps[i]]!r}" for i in changed)
+    warnings.warn(
+        f"The left/right partners contradict each other: {said}. Assumed: {assumed}.",
+        UserWarning,
+        stacklevel=4,
+    )
+    return swaps

@@ -1,0 +1,166 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from skpose import Skeleton
+from skpose.datasets import append_images, read_annotations, write_annotations
+from skpose._files import replacing
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs signals, modes and links of POSIX")
+
+
+@pytest.fixture
+def path(tmp_path):
+    (tmp_path / "set.h5").write_text("old")
+    return tmp_path / "set.h5"
+
+
+def test_old_content_stays_until_the_new_is_complete(path):
+    with replacing(path, overwrite=True) as new:
+        assert new.parent == path.parent
+        new.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_new_content_is_on_the_disk_before_it_is_renamed(path, monkeypatch):
+    calls = []
+    for name in ("fsync", "replace"):
+        call = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *a, n=name, f=call: (calls.append(n), f(*a)))
+    with replacing(path, overwrite=True) as new:
+        new.write_text("new")
+    assert calls[:2] == ["fsync", "replace"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_failure_leaves_the_old_file_and_nothing_else(path, error):
+    def fail():
+        with replacing(path, overwrite=True) as new:
+            new.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_file_is_not_overwritten_unasked(path):
+    with (
+        pytest.raises(FileExistsError, match="overwrite=True"),
+        replacing(path, overwrite=False) as new,
+    ):
+        new.write_text("new")
+    assert path.read_text() == "old"
+
+
+def test_file_that_appears_meanwhile_is_not_overwritten(tmp_path):
+    path = tmp_path / "set.h5"
+
+    def write():
+        with replacing(path, overwrite=False) as new:
+            new.write_text("mine")
+            path.write_text("another's")
+
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        write()
+    assert path.read_text() == "another's"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_missing_folder_is_named(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError, match="there is no folder .*gone"),
+        replacing(tmp_path / "gone" / "set.h5", overwrite=False),
+    ):
+        pass
+
+
+@posix
+def test_link_and_mode_of_the_old_file_stay(path):
+    link = path.with_name("link.h5")
+    link.symlink_to(path)
+    path.chmod(0o640)
+    with replacing(link, overwrite=True) as new:
+        new.write_text("new")
+    assert link.is_symlink()
+    assert path.read_text() == "new"
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+@posix
+def test_new_annotation_set_has_the_usual_mode(tmp_path):
+    write_annotations(
+        tmp_path / "set.h5", np.zeros((1, 8, 8, 1), np.uint8), skeleton=Skeleton(["a"])
+    )
+    (tmp_path / "usual").touch()
+    assert (tmp_path / "set.h5").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+# Forks one process for each action; each kills itself amid its work.
+KILLED = """
+import os, signal, sys
+import numpy as np
+from skpose import Skeleton
+from skpose import _files
+from skpose.datasets import _annotation_layout, append_images
+from skpose.datasets import merge_annotations, update_annotations, write_annotations
+
+def die(*args):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Deadly:
+    dtype, ndim, shape = np.dtype(np.uint8), 4, (9, 6, 8, 1)
+    def __len__(self):
+        return 9
+    def __getitem__(self, key):
+        if key.start >= 6:
+            die()
+        return np.ones((key.stop - key.start, 6, 8, 1), np.uint8)
+
+def act(action, path, images):
+    if action == "write":
+        write_annotations(path, images, skeleton=Skeleton(["a", "b"]), overwrite=True)
+    elif action == "append":
+        append_images(path, images)
+    elif action == "merge":
+        merge_annotations([path, path], path, overwrite=True)
+    else:
+        update_annotations(path, [0], np.ones((1, 2, 2)))
+
+_annotation_layout._BYTES_AT_ONCE = 3 * 6 * 8
+for path in sys.argv[1:]:
+    moment, action = os.path.basename(os.path.dirname(path)).split("-")
+    child = os.fork()
+    if child == 0:
+        images = Deadly()
+        if moment == "last":
+            _files.os.replace = die
+            images = np.ones((9, 6, 8, 1), np.uint8)
+        act(action, path, images)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL, path
+"""
+
+
+@posix
+def test_killed_process_leaves_the_old_file_whole(tmp_path):
+    images, keypoints = np.full((4, 6, 8, 1), 7, np.uint8), np.full((4, 2, 2), 3.0)
+    cases = ["amid-write", "amid-append", "last-write", "last-append", "last-merge", "last-update"]
+    paths = [tmp_path / case / "set.h5" for case in cases]
+    for path in paths:
+        path.parent.mkdir()
+        write_annotations(path, images, keypoints, skeleton=Skeleton(["a", "b"]))
+    before = paths[0].read_bytes()
+    subprocess.run([sys.executable, "-c", KILLED, *map(str, paths)], check=True)
+    for path in paths:
+        assert path.read_bytes() == before, path
+        (left,) = set(path.parent.iterdir()) - {path}
+        assert left.name.startswith(".set.h5."), left
+        append_images(path, images)  # what the killed process left does not disturb
+        assert len(read_annotations(path, frames="all").images) == 8
