@@ -1,0 +1,27 @@
+"""Images and keypoints: made, or read from files and written to them."""
+
+from skpose.datasets._annotation_set import (
+    append_images,
+    merge_annotations,
+    read_annotations,
+    update_annotations,
+    write_annotations,
+)
+from skpose.datasets._coco import read_coco
+from skpose.datasets._deeplabcut import read_deeplabcut
+from skpose.datasets._hdf5_images import HDF5Images
+from skpose.datasets._image_files import ImageFiles
+from skpose.datasets._make_poses import make_poses
+
+__all__ = [
+    "HDF5Images",
+    "ImageFiles",
+    "append_images",
+    "make_poses",
+    "merge_annotations",
+    "read_annotations",
+    "read_coco",
+    "read_deeplabcut",
+    "update_annotations",
+    "write_annotations",
+]

@@ -1,0 +1,231 @@
+"""Keypoints in the JSON format of COCO."""
+
+import json
+from pathlib import Path
+import warnings
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from skpose.datasets._image_files import ImageFiles
+from skpose.skeleton import Skeleton
+
+
+def read_coco(
+    path,
+    *,
+    image_dir=None,
+    category=None,
+    guess_swaps=True,
+    n_channels=None,
+    image_size=None,
+    return_X_y=False,
+):
+    """Read keypoints from a COCO JSON file, a sample for each annotated animal.
+
+    Parameters
+    ----------
+    path : path-like
+        The JSON file.
+    image_dir : path-like, default=None
+        Folder of the image files. None: that of the JSON file.
+    category : str, default=None
+        Name of the category to read. None: the only one with keypoints.
+    guess_swaps : bool, default=True
+        Take bodyparts whose names differ only in "left" and "right", or in one "L" and "R", for
+        left/right partners; the format knows none.
+    n_channels : {1, 3}, default=None
+        Channels to read, as in `ImageFiles`: 1 for grey images, also where they are stored as RGB.
+    image_size : tuple of (height, width), default=None
+        Size in pixels to fill up smaller images to, as in `ImageFiles`.
+    return_X_y : bool, default=False
+        Give ``(images, keypoints)`` in place of a Bunch.
+
+    Returns
+    -------
+    Bunch
+        With the fields
+
+        images : ImageFiles of shape (n_samples, height, width, n_channels)
+            Images that are read when they are indexed; ``np.asarray(images)`` reads all.
+        keypoints : ndarray of shape (n_samples, n_keypoints, 2)
+            (x, y) in pixels; NaN where not labelled (visibility 0).
+        skeleton : Skeleton
+            The bodyparts.
+        groups : ndarray of shape (n_samples,), int
+            The id of each sample's image, to keep the animals of an image together when data are
+            split.
+        filenames : ndarray of shape (n_samples,), str
+            The image files.
+        bboxes : ndarray of shape (n_samples, 4)
+            (x, y, width, height) in pixels of the box around each animal; NaN if there is none.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file or images are missing.
+    ValueError
+        If the file has no keypoints, or those of several categories.
+
+    Warns
+    -----
+    UserWarning
+        If there are several animals in an image; or if the file's edges form a cycle, as parents
+        cannot.
+
+    See Also
+    --------
+    read_annotations : Read a DeepPoseKit annotation set.
+    read_deeplabcut : Read a DeepLabCut project.
+
+    Notes
+    -----
+    Coordinates are taken as they are: whole numbers are the centres of pixels. Animals without any
+    labelled keypoint, and crowds, are left out.
+
+    Examples
+    --------
+    >>> import json
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import cv2
+    >>> import numpy as np
+    >>> from skpose.datasets import read_coco
+    >>> content = {
+    ...     "images": [{"id": 7, "file_name": "7.png"}],
+    ...     "categories": [{"id": 1, "name": "fly", "keypoints": ["head", "tail"]}],
+    ...     "annotations": [{"image_id": 7, "category_id": 1, "keypoints": [2, 1, 2, 0, 0, 0]}],
+    ... }
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = cv2.imwrite(f"{folder}/7.png", np.zeros((4, 6), np.uint8))
+    ...     _ = Path(folder, "flies.json").write_text(json.dumps(content))
+    ...     flies = read_coco(f"{folder}/flies.json")
+    >>> flies.keypoints.tolist()
+    [[[2.0, 1.0], [nan, nan]]]
+    """
+    path = Path(path)
+    content = _load(path)
+    category = _choose_category(content["categories"], category, path)
+    animals = [animal for animal in content["annotations"] if _is_labelled(animal, category)]
+    if not animals:
+        raise ValueError(f"{path} has no labelled keypoints of {category['name']!r}.")
+    groups = np.array([animal["image_id"] for animal in animals])
+    if len(np.unique(groups)) < len(groups):
+        warnings.warn(
+            f"{path} has images with several animals: each animal is a sample, and its image "
+            "occurs as often. Crop the images to `bboxes` before you learn from them.",
+            UserWarning,
+            stacklevel=2,
+        )
+    folder = path.parent if image_dir is None else Path(image_dir)
+    files = [folder / name for name in _file_names(content["images"], groups, path)]
+    images = ImageFiles(files, n_channels=n_channels, image_size=image_size)
+    keypoints = _keypoints(animals, len(category["keypoints"]), path)
+    if return_X_y:
+        return images, keypoints
+    return Bunch(
+        images=images,
+        keypoints=keypoints,
+        skeleton=_skeleton(category, guess_swaps),
+        groups=groups,
+        filenames=np.array(images.paths),
+        bboxes=np.array([animal.get("bbox", [np.nan] * 4) for animal in animals], dtype=float),
+    )
+
+
+def _load(path):
+    with path.open(encoding="utf-8") as file:
+        try:
+            content = json.load(file)
+        except ValueError as error:
+            raise ValueError(f"{path} is not JSON, or cut short: {error}.") from error
+    keys = ("images", "annotations", "categories")
+    missing = [key for key in keys if not isinstance(content, dict) or key not in content]
+    if missing:
+        raise ValueError(f"{path} is not a COCO file: it has no {' or '.join(missing)}.")
+    return content
+
+
+def _choose_category(categories, name, path):
+    found = {category["name"]: category for category in categories if category.get("keypoints")}
+    if name is None and len(found) == 1:
+        return next(iter(found.values()))
+    if name not in found:
+        raise ValueError(
+            f"{path} has keypoints of the categories {', '.join(found) or '(none)'}; category must "
+            f"be one of them, but was {name!r}."
+        )
+    return found[name]
+
+
+def _is_labelled(animal, category):
+    return (
+        animal["category_id"] == category["id"]
+        and not animal.get("iscrowd")
+        and any(visibility > 0 for visibility in animal.get("keypoints", ())[2::3])
+    )
+
+
+def _file_names(images, ids, path):
+    names = {image["id"]: image["file_name"] for image in images}
+    if unknown := sorted(set(ids.tolist()) - set(names)):
+        raise ValueError(f"{path} has annotations of images that it does not list: {unknown[:5]}.")
+    return [names[i] for i in ids.tolist()]
+
+
+def _keypoints(animals, n_keypoints, path):
+    for animal in animals:
+        if len(animal["keypoints"]) != 3 * n_keypoints:
+            raise ValueError(
+                f"{path}: the annotation of image {animal['image_id']} has "
+                f"{len(animal['keypoints'])} numbers, but {n_keypoints} keypoints need "
+                f"{3 * n_keypoints} (x, y and visibility of each)."
+            )
+    table = np.array([animal["keypoints"] for animal in animals], dtype=float)
+    table = table.reshape(len(animals), n_keypoints, 3)
+    return np.where(table[..., 2:] > 0, table[..., :2], np.nan)
+
+
+def _skeleton(category, guess_swaps):
+    names = category["keypoints"]
+    swaps = Skeleton.from_names(names, guess_swaps=guess_swaps).swap_index
+    swaps = [None if i == j else j for i, j in enumerate(swaps)]
+    edges = [(a - 1, b - 1) for a, b in category.get("skeleton") or ()]  # counted from 1
+    for pairs in (edges, [edge[::-1] for edge in edges]):
+        parents = dict(pairs)  # which end of an edge is the child, files do not agree upon
+        if len(parents) == len(pairs) and not _has_cycle(parents):
+            return Skeleton(names, [parents.get(i) for i in range(len(names))], swaps)
+    return Skeleton(names, _spanning_parents(edges, len(names)), swaps)
+
+
+def _has_cycle(parents):
+    for i in parents:
+        for _ in parents:
+            i = parents.get(i, -1)
+        if i >= 0:
+            return True
+    return False
+
+
+def _spanning_parents(edges, n_keypoints):
+    """Parents that follow the edges from the first bodypart on, once to each bodypart."""
+    parents = [-1] * n_keypoints
+    n_used, seen = 0, set()
+    for root in range(n_keypoints):
+        waiting = [] if root in seen else [root]
+        seen.add(root)
+        for i in waiting:  # grows while it is walked
+            for j in (b if a == i else a for a, b in edges if i in (a, b)):
+                if j not in seen:
+                    parents[j] = i
+                    seen.add(j)
+                    waiting.append(j)
+                    n_used += 1
+    if n_used < len(set(map(frozenset, edges))):
+        warnings.warn(
+            f"The edges of the file form a cycle, but a bodypart has one parent: only {n_used} of "
+            f"{len(edges)} edges are kept.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return parents

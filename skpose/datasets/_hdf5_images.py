@@ -1,0 +1,148 @@
+"""Images in an HDF5 file."""
+
+from contextlib import contextmanager
+import errno
+import os
+
+import h5py
+import numpy as np
+
+from skpose.datasets._lazy_images import LazyImages
+
+
+class HDF5Images(LazyImages):
+    """Images in a dataset of an HDF5 file, as an array that stays on disk.
+
+    It can stand wherever images `X` are asked for. Unlike an ``h5py.Dataset`` it takes indices in
+    any order and more than once, can be pickled, and is read by several threads and processes at a
+    time. The file is open only while it is read, so it can be rewritten in between.
+
+    Parameters
+    ----------
+    path : path-like
+        The HDF5 file.
+    key : str, default="images"
+        Name of the dataset, uint8 of shape (n_samples, height, width, n_channels).
+
+    Attributes
+    ----------
+    path : str
+        The file, absolute.
+    key : str
+        Name of the dataset.
+    shape : tuple of int
+        (n_samples, height, width, n_channels).
+    dtype : dtype
+        uint8.
+    ndim : int
+        4.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a whole HDF5 file, or has no such images.
+
+    See Also
+    --------
+    read_annotations : The images and keypoints of an annotation set.
+    ImageFiles : Images in files of their own.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import h5py
+    >>> import numpy as np
+    >>> from skpose.datasets import HDF5Images
+    >>> with TemporaryDirectory() as folder:
+    ...     with h5py.File(f"{folder}/set.h5", "w") as file:
+    ...         file["images"] = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
+    ...     X = HDF5Images(f"{folder}/set.h5")
+    ...     print(X.shape, X[[3, 0, 3]].ravel())
+    (5, 1, 1, 1) [3 0 3]
+    """
+
+    def __init__(self, path, key="images"):
+        self.path = os.path.abspath(os.fspath(path))
+        self.key = key
+        with open_hdf5(self.path) as file:
+            shape = _check_dataset(file, self.path, key).shape
+        super().__init__(shape[0], shape[1:])
+
+    def _read(self, positions):
+        if len(positions) == 0:
+            return np.empty((0, *self._image_shape), dtype=self.dtype)
+        increasing = len(positions) == 1 or (np.diff(positions) > 0).all()
+        if increasing:
+            return self._read_increasing(positions)
+        unique, inverse = np.unique(positions, return_inverse=True)
+        return self._read_increasing(unique)[inverse]
+
+    def _read_increasing(self, positions):
+        """Read images run by run: HDF5's own selection of single rows is slower than that."""
+        runs = np.split(positions, np.flatnonzero(np.diff(positions) != 1) + 1)
+        with open_hdf5(self.path) as file:
+            dataset = _check_dataset(file, self.path, self.key)
+            if dataset.shape[1:] != self._image_shape or len(dataset) <= positions[-1]:
+                raise ValueError(
+                    f"{self.path} has changed: its dataset {self.key!r} has shape {dataset.shape} "
+                    f"now, which does not hold images of {self._image_shape} up to number "
+                    f"{positions[-1]}. Open it again."
+                )
+            if len(runs) == 1:
+                return dataset[positions[0] : positions[-1] + 1]
+            images = np.empty((len(positions), *self._image_shape), dtype=self.dtype)
+            start = 0
+            for run in runs:
+                images[start : start + len(run)] = dataset[run[0] : run[-1] + 1]
+                start += len(run)
+        return images
+
+
+@contextmanager
+def open_hdf5(path):
+    """Open an HDF5 file for reading.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Yields
+    ------
+    h5py.File
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no HDF5 file, or not a whole one.
+    """
+    if not os.path.exists(path):
+        raise FileNotFoundError(errno.ENOENT, "There is no such file", os.fspath(path))
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, RuntimeError, KeyError) as error:
+        if getattr(error, "errno", None) is not None:  # a folder, locked, not permitted, ...
+            raise
+        raise ValueError(
+            f"{path} cannot be read as HDF5: it is another kind of file, or damaged or cut short "
+            f"({error})."
+        ) from error
+
+
+def _check_dataset(file, path, key):
+    dataset = file.get(key)
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(
+            f"{path} has no dataset {key!r}; it has {', '.join(sorted(file)) or 'nothing'}."
+        )
+    if dataset.ndim != 4 or dataset.shape[3] not in (1, 3) or dataset.dtype != np.uint8:
+        raise ValueError(
+            f"Dataset {key!r} of {path} must be uint8 images of shape (n_samples, height, width, "
+            f"n_channels) with 1 or 3 channels, but is {dataset.dtype} of shape {dataset.shape}."
+        )
+    return dataset
