@@ -1,0 +1,151 @@
+"""What can be had without looking at the images."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skpose.base import ImageInputMixin, check_keypoints, fit_context
+from skpose.metrics import mean_keypoint_error
+from skpose.preprocessing._base import wrap_images
+
+__all__ = ["MeanPoseRegressor"]
+
+
+class MeanPoseRegressor(ImageInputMixin, RegressorMixin, BaseEstimator):
+    """Predict the mean pose of the training set for every image.
+
+    An estimator that learns something from the images does better than this. After a step that
+    crops or turns the images, the mean is that of the poses in the crops: what is won by knowing
+    where the individual is.
+
+    Attributes
+    ----------
+    pose_ : ndarray of shape (n_keypoints, 2)
+        Mean (x, y) of each keypoint over the samples where it is labelled, in pixels of the images
+        as they reach this estimator.
+
+    See Also
+    --------
+    skpose.PoseEstimator : Looks at the images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose.baseline import MeanPoseRegressor
+    >>> X = np.zeros((2, 8, 8, 1), dtype=np.uint8)
+    >>> y = np.array([[[1.0, 2.0]], [[3.0, 2.0]]])
+    >>> baseline = MeanPoseRegressor().fit(X, y)
+    >>> baseline.predict(X).tolist()
+    [[[2.0, 2.0]], [[2.0, 2.0]]]
+    >>> baseline.score(X, y)
+    -1.0
+    """
+
+    _parameter_constraints: dict = {}
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Learn the mean pose.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            Images.
+        y : array-like of shape (n_samples, n_keypoints, 2)
+            Keypoints (x, y) in pixels of the user's images; NaN: not labelled.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weight of each sample. None: 1.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If no keypoint is labelled.
+
+        Warns
+        -----
+        UserWarning
+            If a keypoint is labelled in no sample. It is predicted in the middle of the others.
+        """
+        batch = wrap_images(X)
+        keypoints = batch.to_batch(check_keypoints(y, n_samples=len(batch)))
+        weights = ~np.isnan(keypoints) * _check_weights(sample_weight, len(batch))
+        totals = weights.sum(axis=0)
+        if not totals.any():
+            raise ValueError(
+                "y has no labelled keypoint (all NaN, or of weight 0): no pose to learn."
+            )
+        sums = (np.nan_to_num(keypoints) * weights).sum(axis=0)
+        known = totals.all(axis=1)
+        self.pose_ = np.empty_like(sums)
+        self.pose_[known] = sums[known] / totals[known]
+        self.pose_[~known] = self.pose_[known].mean(axis=0)
+        if not known.all():
+            warnings.warn(
+                f"keypoints {np.flatnonzero(~known).tolist()} are labelled in no sample. They will "
+                "be predicted in the middle of the others.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return self
+
+    def predict(self, X):
+        """Give the mean pose for each image.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            Images.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_keypoints, 2)
+            (x, y) in pixels of the user's images.
+        """
+        check_is_fitted(self)
+        batch = wrap_images(X)
+        return batch.to_user(np.tile(self.pose_, (len(batch), 1, 1)))
+
+    def score(self, X, y, sample_weight=None):
+        """Give the negative mean keypoint error in pixels: greater is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            Images.
+        y : array-like of shape (n_samples, n_keypoints, 2)
+            True keypoints (x, y) in pixels of the user's images; NaN: not labelled.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weight of each labelled keypoint of a sample. None: 1.
+
+        Returns
+        -------
+        float
+        """
+        return -mean_keypoint_error(y, self.predict(X), sample_weight=sample_weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        tags.target_tags.required = True
+        tags.regressor_tags.poor_score = True
+        return tags
+
+
+def _check_weights(sample_weight, n_samples):
+    """Give the weights in a shape that goes with keypoints, (n_samples, 1, 1)."""
+    if sample_weight is None:
+        return np.ones((n_samples, 1, 1))
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n_samples,) or not np.isfinite(weights).all() or (weights < 0).any():
+        raise ValueError(
+            f"sample_weight must have shape ({n_samples},), finite and at least 0, but its shape "
+            f"is {weights.shape} and its least value {weights.min(initial=0)}."
+        )
+    return weights[:, None, None]

@@ -1,0 +1,15 @@
+"""Resize, crop and turn images, and remember how, so that keypoints find their way back."""
+
+from skpose.preprocessing._crop import ImageCropper, bounding_box_centers
+from skpose.preprocessing._egocentric import EgocentricAligner, body_axes
+from skpose.preprocessing._image_batch import ImageBatch
+from skpose.preprocessing._resize import ImageResizer
+
+__all__ = [
+    "EgocentricAligner",
+    "ImageBatch",
+    "ImageCropper",
+    "ImageResizer",
+    "body_axes",
+    "bounding_box_centers",
+]

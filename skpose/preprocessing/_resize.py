@@ -1,0 +1,126 @@
+"""Resize images."""
+
+from numbers import Real
+
+import numpy as np
+
+from skpose.base import Interval, fit_context
+from skpose.preprocessing._base import ImageTransformer, check_image_size, wrap_images
+from skpose.preprocessing._warp import resize_matrix
+
+
+class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
+    """Resize images, averaging pixels where they shrink.
+
+    Predictions still come back in pixels of the images before they were resized.
+
+    Parameters
+    ----------
+    scale : float, default=None
+        Pixels of the result per pixel of the image. The result's sides are rounded to whole pixels,
+        and the image fills them.
+    image_size : tuple of int, default=None
+        (height, width) of the result in pixels. Give either this or `scale`.
+    keep_aspect : bool, default=False
+        With `image_size`: False stretches the image to it; True makes the image as large as fits in
+        it, and pads it at the bottom or on the right.
+    border_value : int, default=0
+        The value of the padding, 0 to 255.
+
+    Raises
+    ------
+    ValueError
+        If not exactly one of `scale` and `image_size` is given.
+
+    See Also
+    --------
+    ImageCropper : Crop images around an individual, with the pixels as they are.
+
+    Notes
+    -----
+    The image's outer edges stay its edges. With pixel centres at whole numbers, a side resized by s
+    has ``x' = x * s + (s - 1) / 2``, where s is the ratio of the whole numbers of pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose.preprocessing import ImageResizer
+    >>> X = np.array([0, 100, 20, 60], dtype=np.uint8).reshape(1, 2, 2, 1)
+    >>> batch = ImageResizer(scale=0.5).fit_transform(X)
+    >>> np.asarray(batch).tolist()
+    [[[[45]]]]
+    >>> batch.to_user([[[0.0, 0.0]]]).tolist()
+    [[[0.5, 0.5]]]
+    """
+
+    _parameter_constraints: dict = {
+        "scale": [Interval(Real, 0, None, closed="neither"), None],
+        "image_size": [tuple, list, None],
+        "keep_aspect": ["boolean"],
+        "border_value": [Interval(Real, 0, 255, closed="both")],
+    }
+
+    def __init__(self, *, scale=None, image_size=None, keep_aspect=False, border_value=0):
+        self.scale = scale
+        self.image_size = image_size
+        self.keep_aspect = keep_aspect
+        self.border_value = border_value
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the parameters; nothing is learnt.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            Images.
+        y : array-like of shape (n_samples, n_keypoints, 2), default=None
+            Ignored.
+
+        Returns
+        -------
+        self
+        """
+        self._sizes(wrap_images(X).image_size)
+        return self
+
+    def transform(self, X):
+        """Resize images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            Images.
+
+        Returns
+        -------
+        ImageBatch
+            The resized images; no pixel is computed yet.
+        """
+        batch = wrap_images(X)
+        inner, outer = self._sizes(batch.image_size)
+        matrix = resize_matrix(batch.image_size, inner)
+        return batch.warped(matrix, outer, **self._border(inner != outer))
+
+    def _border(self, is_padded):
+        return {"border": "constant", "border_value": self.border_value} if is_padded else {}
+
+    def _sizes(self, image_size):
+        """Give the size that the image gets, and that with its padding."""
+        if (self.scale is None) == (self.image_size is None):
+            raise ValueError(
+                "ImageResizer needs either `scale` or `image_size`, but got "
+                f"scale={self.scale!r} and image_size={self.image_size!r}."
+            )
+        if self.image_size is not None:
+            outer = check_image_size(self.image_size, "image_size")
+            if not self.keep_aspect:
+                return outer, outer
+            inner = _rounded(image_size, np.min(np.divide(outer, image_size)))
+            return inner, outer
+        inner = _rounded(image_size, self.scale)
+        return inner, inner
+
+
+def _rounded(image_size, scale):
+    return tuple(max(1, int(n)) for n in np.rint(np.multiply(image_size, scale)))

@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skpose.baseline import MeanPoseRegressor
+from skpose.preprocessing import ImageBatch, ImageCropper, ImageResizer
+
+POINTS = np.array([[10.3, 12.6], [15.0, 14.2], [18.5, 19.1]])
+
+
+@pytest.mark.parametrize(
+    "resizer",
+    [
+        ImageResizer(scale=0.5),
+        ImageResizer(scale=0.3),
+        ImageResizer(scale=1.7),
+        ImageResizer(image_size=(20, 48)),
+        ImageResizer(image_size=(20, 48), keep_aspect=True),
+        ImageResizer(image_size=(48, 20), keep_aspect=True),
+    ],
+)
+def test_pixels_move_as_keypoints_do(resizer, draw_blobs, find_blobs):
+    batch = resizer.fit_transform(draw_blobs(POINTS))
+    expected = batch.to_batch(POINTS[:, None])[:, 0]
+    np.testing.assert_allclose(find_blobs(batch), expected, atol=0.05)
+    np.testing.assert_allclose(batch.to_user(expected[:, None])[:, 0], POINTS, atol=1e-12)
+
+
+def test_scale_gives_whole_pixels_that_the_image_fills():
+    batch = ImageResizer(scale=0.3).transform(np.zeros((1, 32, 41, 1), np.uint8))
+    assert batch.shape == (1, 10, 12, 1)  # 9.6 x 12.3
+    corners = np.array([[[-0.5, -0.5], [40.5, 31.5]]])
+    np.testing.assert_allclose(batch.to_batch(corners), [[[-0.5, -0.5], [11.5, 9.5]]])
+
+
+def test_halving_follows_the_formula():
+    batch = ImageResizer(scale=0.5).transform(np.zeros((1, 32, 32, 1), np.uint8))
+    np.testing.assert_allclose(batch.to_batch([[[7.0, 3.0]]]), [[[3.25, 1.25]]])
+
+
+def test_a_side_keeps_one_pixel():
+    batch = ImageResizer(scale=0.01).transform(np.full((1, 32, 32, 1), 9, np.uint8))
+    assert np.asarray(batch).tolist() == [[[[9]]]]
+
+
+def test_keep_aspect_pads_bottom_or_right():
+    X = np.full((1, 8, 16, 1), 200, np.uint8)
+    wide = np.asarray(
+        ImageResizer(image_size=(8, 8), keep_aspect=True, border_value=3).transform(X)
+    )
+    assert (wide[0, :4] == 200).all()
+    assert (wide[0, 4:] == 3).all()
+    tall = np.asarray(ImageResizer(image_size=(8, 24), keep_aspect=True).transform(X))
+    assert (tall[0, :, :16] == 200).all()
+    assert (tall[0, :, 16:] == 0).all()
+
+
+def test_enlarged_and_then_halved_is_the_image_but_for_bilinear_blur(draw_blobs):
+    X = draw_blobs(POINTS)
+    large = np.asarray(ImageResizer(scale=2).transform(X))
+    small = np.asarray(ImageResizer(scale=0.5).transform(large))
+    # Each pixel is the mean of four, each between 3/4 of itself and 1/4 of a neighbour a side.
+    expected = X.astype(float)
+    for axis in (1, 2):
+        beside = np.roll(expected, 1, axis) + np.roll(expected, -1, axis)
+        expected = 0.75 * expected + 0.125 * beside
+    np.testing.assert_allclose(small, expected, atol=1.5)
+
+
+def test_resized_and_resized_back_is_the_source(draw_blobs):
+    X = draw_blobs(POINTS)
+    batch = ImageResizer(image_size=(32, 32)).transform(ImageResizer(scale=0.25).transform(X))
+    assert np.asarray(batch) is X
+
+
+@pytest.mark.parametrize("scale", [0.25, 0.5, 0.4])
+def test_crop_of_resized_is_as_in_two_passes(scale, noise):
+    # One affine matrix, and the pixels of a crop cut from the resized images.
+    resized = ImageResizer(scale=scale).transform(np.tile(noise, (1, 2, 2, 1)))
+    cropped = ImageCropper(box_size=4).transform(resized, centers=np.full((5, 2), 10))
+    corner = -cropped.warped(np.eye(2, 3), (4, 4)).matrices[0, :, 2] + resized.matrices[0, :, 2]
+    left, top = np.rint(corner).astype(int)
+    np.testing.assert_allclose(corner, [left, top], atol=1e-9)
+    np.testing.assert_array_equal(
+        np.asarray(cropped), np.asarray(resized)[:, top : top + 4, left : left + 4]
+    )
+
+
+def test_resized_crop_is_as_in_two_passes(noise):
+    cropped = ImageCropper(box_size=8).transform(noise, centers=np.full((5, 2), 6))
+    resized = ImageResizer(scale=0.5).transform(cropped)
+    in_two = ImageResizer(scale=0.5).transform(np.asarray(cropped))
+    np.testing.assert_array_equal(np.asarray(resized), np.asarray(in_two))
+
+
+def test_pending_augmenters_are_kept(noise):
+    batch = ImageBatch(noise).with_augmenter("mirror")
+    assert ImageResizer(scale=0.5).fit_transform(batch).augmenters == ("mirror",)
+
+
+def test_predictions_come_back_in_pixels_of_the_user(noise):
+    y = np.random.default_rng(0).uniform(0, 12, (5, 3, 2))
+    pipeline = make_pipeline(ImageResizer(scale=0.5), MeanPoseRegressor()).fit(noise, y)
+    np.testing.assert_allclose(pipeline.predict(noise), np.tile(y.mean(axis=0), (5, 1, 1)))
+
+
+def test_can_be_searched(noise):
+    y = np.random.default_rng(0).uniform(0, 12, (5, 3, 2))
+    pipeline = make_pipeline(ImageResizer(scale=0.5), MeanPoseRegressor())
+    search = GridSearchCV(pipeline, {"imageresizer__scale": [0.5, 0.25]}, cv=2).fit(noise, y)
+    np.testing.assert_allclose(*search.cv_results_["mean_test_score"])
+
+
+def test_output_containers_are_ignored(noise):
+    pipeline = make_pipeline(ImageResizer(scale=0.5)).set_output(transform="pandas")
+    assert isinstance(pipeline.fit_transform(noise), ImageBatch)
+    with config_context(transform_output="pandas"):
+        assert isinstance(ImageResizer(scale=0.5).fit_transform(noise), ImageBatch)
+
+
+def test_diagram_and_clone():
+    pipeline = make_pipeline(ImageResizer(scale=0.5), ImageCropper(box_size=4))
+    assert "ImageResizer" in pipeline._repr_html_()
+    assert clone(pipeline)[0].get_params() == pipeline[0].get_params()
+
+
+@pytest.mark.parametrize("arguments", [{}, {"scale": 0.5, "image_size": (4, 4)}])
+def test_exactly_one_of_scale_and_size(arguments, noise):
+    with pytest.raises(ValueError, match="either `scale` or `image_size`"):
+        ImageResizer(**arguments).fit(noise)
+    with pytest.raises(ValueError, match="either `scale` or `image_size`"):
+        ImageResizer(**arguments).transform(noise)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"scale": 0}, "scale"),
+        ({"image_size": (0, 4)}, "whole pixels"),
+        ({"image_size": (4, 4, 3)}, "whole pixels"),
+        ({"image_size": (4.5, 4)}, "whole pixels"),
+        ({"scale": 0.5, "border_value": 256}, "border_value"),
+    ],
+)
+def test_bad_parameters_are_refused(arguments, message, noise):
+    with pytest.raises(ValueError, match=message):
+        ImageResizer(**arguments).fit(noise)
