@@ -1,0 +1,254 @@
+"""The default augmentation: DeepPoseKit's, in one interpolation an image."""
+
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+
+from skpose.augment import _geometric, _photometric
+from skpose.augment._base import BaseAugmenter
+from skpose.base import Interval, StrOptions
+from skpose.preprocessing._warp import apply_affine
+from skpose.skeleton import Skeleton
+
+__all__ = ["Augmenter"]
+
+
+class _Rule(NamedTuple):
+    """What the number or the pair given for a parameter means."""
+
+    unit: str
+    neutral: float  # the value that changes nothing
+    spread: str  # what a number r stands for: "around" neutral - r to neutral + r, "from" 0 to r
+    low: float = 0.0
+    high: float = np.inf
+    is_closed: bool = True  # whether `low` and `high` themselves will do
+
+
+_RULES = {
+    "rotation": _Rule("degrees", 0, "around", -np.inf),
+    "scale": _Rule("a factor", 1, "around", is_closed=False),
+    "translation": _Rule("a fraction of the sides", 0, "around", -np.inf),
+    "shear": _Rule("degrees", 0, "around", -90, 90, is_closed=False),
+    "contrast": _Rule("a factor", 1, "around"),
+    "brightness": _Rule("grey levels", 0, "around", -255, 255),
+    "blur": _Rule("pixels", 0, "from"),
+    "sharpen": _Rule("an amount", 0, "from"),
+    "noise": _Rule("grey levels", 0, "from"),
+    "dropout": _Rule("a probability", 0, "from", 0, 0.95),
+    "block_dropout": _Rule("a probability", 0, "from", 0, 0.95),
+    "block_size": _Rule("a fraction of the shorter side", 0, "just", 0, 1),
+}
+_NUMBER = Interval(Real, 0, None, closed="left")
+_PROBABILITY = Interval(Real, 0, 1, closed="both")
+
+
+class Augmenter(BaseAugmenter):
+    """Mirror, turn, scale and shift images with their keypoints, and disturb their pixels.
+
+    Everything is drawn anew for each image. A number r for `rotation`, `scale`, `translation`,
+    `shear`, `contrast` or `brightness` stands for the range from -r to r around no change; for the
+    others, for the range from 0 to r. A tuple (low, high) is that range itself. 0 or None switches
+    a change off.
+
+    Parameters
+    ----------
+    skeleton : Skeleton, default=None
+        Names the left/right partners, which change places in mirror images. An estimator gives its
+        own skeleton's.
+    fliplr : float, default=0.5
+        Probability to mirror left and right.
+    flipud : float, default=0.5
+        Probability to mirror top and bottom. 0 for animals that are seen from the side and always
+        the right way up.
+    rotation : float, (float, float) or None, default=180
+        Rotation about the middle of the image, in degrees, clockwise as seen. 180: from -180 to
+        180.
+    scale : float, (float, float) or None, default=0.1
+        Change of the factor of magnification. 0.1 is the same as (0.9, 1.1).
+    translation : float, (float, float) or None, default=0.05
+        Shift, as a fraction of the image's width and of its height, drawn for each of the two.
+    shear : float, (float, float) or None, default=0
+        Angle by which upright lines are slanted, in degrees.
+    border : {"constant", "reflect", "replicate"}, default="replicate"
+        What is seen beyond the edges of the image that was given.
+    border_value : int, default=0
+        The grey level seen there with "constant".
+    p : float, default=0.5
+        Probability of each of the changes of pixels that follow, for each image.
+    contrast : float, (float, float) or None, default=0.3
+        Change of the factor of contrast about the middle grey. 0.3 is the same as (0.7, 1.3).
+    brightness : float, (float, float) or None, default=0
+        Shift of all grey levels (of 255). It comes with the contrast.
+    blur : float, (float, float) or None, default=1.0
+        Standard deviation of a Gaussian blur, in pixels.
+    sharpen : float, (float, float) or None, default=0.3
+        How many times the differences of a pixel to its 8 neighbours are added to it. An image is
+        either blurred or sharpened, never both.
+    noise : float, (float, float) or None, default=10.0
+        Standard deviation of Gaussian noise, in grey levels (of 255), independent in each pixel and
+        channel.
+    dropout : float, (float, float) or None, default=0.05
+        Probability of a pixel to become 0.
+    block_dropout : float, (float, float) or None, default=0.1
+        Probability of a pixel to lie under one of the square blocks that are 0.
+    block_size : float or (float, float), default=(0.05, 0.15)
+        Side of those blocks, as a fraction of the image's shorter side.
+    random_state : int, Generator, RandomState or None, default=None
+        What the changes are drawn from, where the caller of `augment` does not say. Estimators do.
+
+    Raises
+    ------
+    ValueError
+        By `fit` and by `augment`, if a range is out of bounds or the wrong way round.
+
+    Warns
+    -----
+    UserWarning
+        Once per `fit`, if images are mirrored and no bodypart has a left/right partner.
+
+    See Also
+    --------
+    ImgaugAugmenter : The same for any pipeline of imgaug.
+
+    Notes
+    -----
+    Mirrors, shear, scale, rotation and translation are one affine matrix for each image,
+
+    ``(x, y) -> scale * R @ S @ M @ ((x, y) - centre) + centre + translation * (width, height)``,
+
+    with the rotation R, the shear S, the mirrors M and centre ``((width - 1) / 2, (height - 1) /
+    2)``, so that pixels are interpolated once and keypoints move with them exactly. Keypoints that
+    leave the image keep their coordinates: the flank of their confidence map may still be inside.
+
+    Beyond the edges the outermost pixels are repeated by default. Reflection would show bodyparts a
+    second time, at places where the confidence maps say that there are none; a constant would put
+    hard edges into every turned image that no image shows in prediction.
+
+    The pixels are changed in the order of the parameters. The defaults for the geometry are those
+    of DeepPoseKit, which names the other changes but not their strength.
+
+    References
+    ----------
+    Graving, J. M. et al. DeepPoseKit, a software toolkit for fast and robust animal pose estimation
+    using deep learning. eLife 8:e47994 (2019).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose import Skeleton
+    >>> from skpose.augment import Augmenter
+    >>> fly = Skeleton(["head", "wingL", "wingR"], swaps=["", "wingR", "wingL"])
+    >>> mirror = Augmenter(fly, fliplr=1, flipud=0, rotation=0, scale=0, translation=0, p=0)
+    >>> images = np.arange(5, dtype=np.uint8).reshape(1, 1, 5, 1)
+    >>> keypoints = [[[2, 0], [0, 0], [3, 0]]]
+    >>> images, keypoints = mirror.augment(images, keypoints, random_state=0)
+    >>> images.ravel().tolist()
+    [4, 3, 2, 1, 0]
+    >>> keypoints.tolist()
+    [[[2.0, 0.0], [1.0, 0.0], [4.0, 0.0]]]
+    """
+
+    _parameter_constraints = {
+        "skeleton": [Skeleton, None],
+        "fliplr": [_PROBABILITY, None],
+        "flipud": [_PROBABILITY, None],
+        **{name: [_NUMBER, tuple, None] for name in _RULES},
+        "border": [StrOptions(set(_geometric.BORDERS))],
+        "border_value": [Interval(Integral, 0, 255, closed="both")],
+        "p": [_PROBABILITY, None],
+        "block_size": [Interval(Real, 0, 1, closed="right"), tuple],
+        "random_state": ["random_state", np.random.Generator],
+    }
+    _NO_MIRRORS = "turn the mirrors off with fliplr=0, flipud=0"
+
+    def __init__(
+        self,
+        skeleton=None,
+        *,
+        fliplr=0.5,
+        flipud=0.5,
+        rotation=180,
+        scale=0.1,
+        translation=0.05,
+        shear=0,
+        border="replicate",
+        border_value=0,
+        p=0.5,
+        contrast=0.3,
+        brightness=0,
+        blur=1.0,
+        sharpen=0.3,
+        noise=10.0,
+        dropout=0.05,
+        block_dropout=0.1,
+        block_size=(0.05, 0.15),
+        random_state=None,
+    ):
+        self.skeleton = skeleton
+        self.fliplr = fliplr
+        self.flipud = flipud
+        self.rotation = rotation
+        self.scale = scale
+        self.translation = translation
+        self.shear = shear
+        self.border = border
+        self.border_value = border_value
+        self.p = p
+        self.contrast = contrast
+        self.brightness = brightness
+        self.blur = blur
+        self.sharpen = sharpen
+        self.noise = noise
+        self.dropout = dropout
+        self.block_dropout = block_dropout
+        self.block_size = block_size
+        self.random_state = random_state
+
+    def _check(self):
+        policy = self._policy()
+        return policy["fliplr"] > 0 or policy["flipud"] > 0
+
+    def _policy(self):
+        """Give the ranges that the parameters stand for; checked once, until one is changed."""
+        given = [getattr(self, name) for name in self._parameter_constraints]
+        last, policy = self.__dict__.get("_checked", ((), None))
+        if len(last) != len(given) or any(a is not b for a, b in zip(given, last, strict=True)):
+            self._validate_params()
+            policy = {name: _find_range(name, getattr(self, name)) for name in _RULES}
+            policy |= {name: getattr(self, name) or 0.0 for name in ("fliplr", "flipud", "p")}
+            self._checked = given, policy
+        return policy
+
+    def _augment(self, images, keypoints, rng):
+        policy = self._policy()
+        image_size = images.shape[1:3]
+        matrices, is_mirrored = _geometric.draw_matrices(rng, len(images), image_size, policy)
+        images = _geometric.warp_images(
+            images, matrices, border=self.border, border_value=self.border_value
+        )
+        _photometric.change_pixels(images, rng, policy)
+        return images, apply_affine(matrices, keypoints), is_mirrored
+
+
+def _find_range(name, value):
+    """Give the (low, high) that a parameter stands for."""
+    rule = _RULES[name]
+    if isinstance(value, tuple):
+        if len(value) != 2 or not all(isinstance(end, Real) for end in value):
+            raise ValueError(f"{name} must be a number or a pair (low, high), but is {value!r}.")
+        low, high = value
+    else:
+        value = value or 0
+        low = {"around": rule.neutral - value, "from": rule.neutral, "just": value}[rule.spread]
+        high = rule.neutral + value
+    is_inside = rule.low <= low and high <= rule.high
+    if not rule.is_closed:
+        is_inside = rule.low < low and high < rule.high
+    if not (is_inside and low <= high and np.isfinite([low, high]).all()):
+        raise ValueError(
+            f"{name}={value!r} stands for {rule.unit} from {low:g} to {high:g}, but the range must "
+            f"run upwards and stay within {rule.low:g} and {rule.high:g}"
+            f"{'' if rule.is_closed else ', both excluded'}. Give a smaller number, or (low, high)."
+        )
+    return float(low), float(high)
