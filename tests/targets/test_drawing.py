@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+from skpose.targets._drawing import PostureGraph, draw_maps
+
+
+def test_map_is_one_at_a_keypoint_on_a_cell_and_falls_off_as_a_gaussian():
+    maps, known = draw_maps(np.array([[[3.0, 2.0]]]), (5, 7), sigma=2.0, stride=1)
+    assert maps[0, 2, 3, 0] == pytest.approx(1)
+    assert maps[0, 2, 5, 0] == pytest.approx(np.exp(-0.5))
+    assert maps[0, 4, 3, 0] == pytest.approx(np.exp(-0.5))
+    assert known.tolist() == [[1]]
+
+
+def test_cells_are_centred_on_their_squares_of_pixels():
+    maps, _ = draw_maps(np.array([[[1.5 + 4 * 3, 1.5 + 4 * 2]]]), (5, 7), sigma=4.0, stride=4)
+    assert np.unravel_index(maps[0, :, :, 0].argmax(), (5, 7)) == (2, 3)
+    assert maps[0, 2, 3, 0] == pytest.approx(1)
+
+
+def test_segment_has_the_exact_distance_to_the_segment():
+    keypoints = np.array([[[2.0, 3.0], [7.0, 3.0]]])
+    maps, _ = draw_maps(keypoints, (8, 12), sigma=1.5, stride=1, graph=PostureGraph([-1, 0]))
+    segment = maps[0, :, :, 2]
+    np.testing.assert_allclose(segment[3, 2:8], 1, atol=1e-6)  # on the segment
+    assert segment[5, 4] == pytest.approx(np.exp(-4 / 4.5))  # two cells beside it
+    assert segment[3, 10] == pytest.approx(np.exp(-9 / 4.5))  # three cells beyond its end
+
+
+def test_levels_are_segments_then_limbs_then_graph_then_graph_with_keypoints():
+    rng = np.random.default_rng(0)
+    keypoints = rng.uniform(0, 15, (2, 5, 2))
+    graph = PostureGraph([1, -1, 1, -1, 3])  # limb 1-0, 1-2 and limb 3-4; no root comes first
+    maps, _ = draw_maps(keypoints, (16, 16), sigma=2.0, stride=1, graph=graph)
+    assert maps.shape[-1] == 5 + graph.n_maps == 5 + 3 + 2 + 1 + 1
+    np.testing.assert_allclose(maps[..., 8], maps[..., [5, 6]].max(-1))
+    np.testing.assert_allclose(maps[..., 9], maps[..., 7])
+    np.testing.assert_allclose(maps[..., 10], maps[..., 8:10].max(-1))
+    np.testing.assert_allclose(maps[..., 11], maps[..., [0, 1, 2, 3, 4, 10]].max(-1))
+
+
+def test_graph_scale_is_the_height_of_the_graph_alone():
+    keypoints = np.array([[[2.0, 3.0], [7.0, 3.0]]])
+    graph = PostureGraph([-1, 0])
+    maps, _ = draw_maps(keypoints, (8, 12), sigma=1.5, stride=1, graph=graph, graph_scale=0.25)
+    np.testing.assert_allclose(maps.max(axis=(0, 1, 2)), [1, 1] + [0.25] * 4, atol=1e-6)
+
+
+def test_what_is_not_labelled_is_not_drawn_and_not_known():
+    keypoints = np.array([[[2.0, 2.0], [np.nan, np.nan], [12.0, 2.0], [12.0, 12.0]]])
+    graph = PostureGraph([-1, 0, 1, -1])
+    maps, known = draw_maps(keypoints, (16, 16), sigma=1.0, stride=1, graph=graph)
+    assert np.isfinite(maps).all()
+    assert known[0].tolist() == [1, 0, 1, 1] + [0, 0] + [0] + [0, 0]
+    assert not maps[..., [1, 4, 5, 6, 7]].any()
+    assert maps[0, 12, 12, 8] == pytest.approx(1)  # the last map still has the other keypoints
+
+
+def test_a_mirror_image_has_mirrored_maps():
+    keypoints = np.random.default_rng(1).uniform(0, 15, (1, 3, 2))
+    mirrored = np.stack([15 - keypoints[..., 0], keypoints[..., 1]], axis=-1)
+    settings = {"sigma": 3.0, "stride": 4, "graph": PostureGraph([-1, 0, 1])}
+    maps, _ = draw_maps(keypoints, (4, 4), **settings)
+    flipped, _ = draw_maps(mirrored, (4, 4), **settings)
+    np.testing.assert_allclose(flipped[:, :, ::-1], maps, atol=1e-6)
+
+
+def test_a_skeleton_without_edges_adds_nothing():
+    assert PostureGraph([-1, -1]).n_maps == 0
+    maps, _ = draw_maps(np.ones((1, 2, 2)), (4, 4), sigma=1, stride=1, graph=PostureGraph([-1, -1]))
+    assert maps.shape == (1, 4, 4, 2)
+
+
+def test_a_segment_of_no_length_is_a_point():
+    keypoints = np.full((1, 2, 2), 3.0)
+    maps, _ = draw_maps(keypoints, (8, 8), sigma=1.0, stride=1, graph=PostureGraph([-1, 0]))
+    np.testing.assert_allclose(maps[..., 2], maps[..., 0], atol=1e-6)
