@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from skpose import Skeleton
-from skpose.datasets import append_images, read_annotations, write_annotations
 from skpose._files import replacing
+from skpose.datasets import append_images, read_annotations, write_annotations
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals, modes and links of POSIX")
 

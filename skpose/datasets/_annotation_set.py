@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 from sklearn.utils import Bunch
 
+from skpose._files import replacing
 from skpose.base import check_images, check_keypoints
 from skpose.datasets._annotation_layout import (
     copy_others,
@@ -17,7 +18,6 @@ from skpose.datasets._annotation_layout import (
     read_skeleton,
     read_stored,
 )
-from skpose._files import replacing
 from skpose.datasets._hdf5_images import HDF5Images, open_hdf5
 from skpose.skeleton import Skeleton
 
