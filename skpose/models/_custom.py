@@ -1,0 +1,130 @@
+"""A user's own network, as a scikit-learn object."""
+
+from numbers import Integral
+
+from skpose.base import Interval
+from skpose.models._architecture import Architecture
+
+
+class CustomArchitecture(Architecture):
+    """A network of the user's own, made by a function or ready.
+
+    Parameters
+    ----------
+    network : callable or keras.Model
+        A function ``network(inputs, n_outputs)`` that takes a symbolic tensor of images, float in
+        0..255 of shape (n, None, None, n_channels), and gives a tensor of maps (n, h / stride,
+        w / stride, n_outputs) or a list of such, one for each supervised stage, the last one being
+        the prediction. Or a functional `keras.Model` of such inputs and outputs, which must take
+        images of any size. Its layers must give their config, so that it can be cloned.
+    downsample_factor : int, default=None
+        Maps are smaller than images by ``2 ** downsample_factor``; None finds it out.
+    divisor : int, default=None
+        Number by which the sides of the images must be divisible; None finds it out.
+    pretrained : bool or list of str, default=None
+        Weights to start from: those that the network came with (True), random ones (False), or its
+        own in the layers named and random ones elsewhere. None: True for a `keras.Model`, False
+        for a function.
+    freeze_encoder : int, default=0
+        Number of first epochs in which the layers that start from the network's own weights are not
+        trained.
+
+    See Also
+    --------
+    get_architecture : Wraps functions and networks in this class.
+
+    Notes
+    -----
+    What is found out, is by the shapes of the outputs for images of several sizes. That builds the
+    function's network once or twice more; state `downsample_factor` and `divisor` to spare it.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from skpose.models import CustomArchitecture
+    >>> def tiny(inputs, n_outputs):
+    ...     x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(inputs)
+    ...     return keras.layers.Conv2D(n_outputs, 1)(x)
+    >>> architecture = CustomArchitecture(tiny)
+    >>> architecture.default_downsample_factor
+    1
+    >>> architecture.size_divisor((32, 32, 1))
+    2
+    """
+
+    _parameter_constraints: dict = {
+        "network": [callable],
+        "downsample_factor": [Interval(Integral, 0, None, closed="left"), None],
+        "divisor": [Interval(Integral, 1, None, closed="left"), None],
+        "pretrained": ["boolean", list, tuple, None],
+        "freeze_encoder": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        network,
+        *,
+        downsample_factor=None,
+        divisor=None,
+        pretrained=None,
+        freeze_encoder=0,
+    ):
+        self.network = network
+        self.downsample_factor = downsample_factor
+        self.divisor = divisor
+        self.pretrained = pretrained
+        self.freeze_encoder = freeze_encoder
+
+    @property
+    def default_downsample_factor(self):
+        if self.downsample_factor is not None:
+            return self.downsample_factor
+        from skpose.models._networks.custom import find_downsample_factor
+
+        return find_downsample_factor(self._probe())
+
+    @property
+    def downsample_factors(self):
+        return (self.default_downsample_factor,)
+
+    def _check_downsample_factor(self, downsample_factor):
+        # Whether the network agrees shows once it is built.
+        return self.default_downsample_factor if downsample_factor is None else downsample_factor
+
+    def encoder_layers(self, model):
+        pretrained = self._is_model() if self.pretrained is None else self.pretrained
+        if pretrained is True:
+            return tuple(layer.name for layer in model.layers if layer.weights)
+        return tuple(pretrained or ())
+
+    def _is_model(self):
+        import keras
+
+        return isinstance(self.network, keras.Model)
+
+    def _probe(self, n_channels=3):
+        """Give the network for as many channels and outputs as it takes, to measure it."""
+        from skpose.models._networks.custom import build_custom
+
+        if self._is_model():
+            return self.network
+        return build_custom(self.network, n_channels, 1)
+
+    def _build(self, image_shape, n_outputs, downsample_factor, load_weights):
+        from skpose.models._networks.custom import build_custom, find_downsample_factor
+
+        model = build_custom(self.network, image_shape[2], n_outputs)
+        found = find_downsample_factor(model)
+        if found != downsample_factor:
+            raise ValueError(
+                f"The network's maps are 1/{2**found} of the image, so downsample_factor must be "
+                f"{found}, but it is {downsample_factor}. Change one of the two."
+            )
+        return model
+
+    def _size_divisor(self, image_shape, downsample_factor):
+        if self.divisor is not None:
+            return self.divisor
+        from skpose.models._networks.custom import find_divisor
+
+        return find_divisor(self._probe(image_shape[2]), downsample_factor)

@@ -1,0 +1,73 @@
+"""A network again, with its precision and its random numbers chosen."""
+
+from itertools import count
+
+import keras
+
+
+def rebuild(model, *, dtype_policy="float32", random_state, pretrained=False):
+    """Clone a functional network with another precision and reproducible random weights.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A functional network. It is not changed.
+    dtype_policy : str, default="float32"
+        Policy of the layers, such as "mixed_bfloat16". Layers that scale the images' pixels and
+        those that emit the network's outputs stay float32.
+    random_state : numpy.random.Generator
+        Source of the weights. Every initializer and every random layer gets an integer seed of its
+        own, so no global generator is read, and equal generators give equal weights.
+    pretrained : bool or collection of str, default=False
+        Weights to copy from `model` instead: all of them, or those of the layers named.
+
+    Returns
+    -------
+    keras.Model
+        A network of the same inputs, outputs and layer names.
+    """
+    start = int(random_state.integers(2**30))
+    seeds = count(start)
+    kept = _output_names(model) | _scaler_names(model)
+
+    def clone(layer):
+        policy = "float32" if layer.name in kept else dtype_policy
+        return type(layer).from_config(_revise(layer.get_config(), policy, seeds))
+
+    new = keras.models.clone_model(model, clone_function=clone, recursive=True)
+    _copy_weights(model, new, pretrained)
+    return new
+
+
+def _revise(config, policy, seeds):
+    if isinstance(config, dict):
+        replaced = {"dtype": lambda _: policy, "seed": lambda _: next(seeds)}
+        return {
+            key: replaced.get(key, lambda value: _revise(value, policy, seeds))(value)
+            for key, value in config.items()
+        }
+    if isinstance(config, (list, tuple)):
+        return type(config)(_revise(value, policy, seeds) for value in config)
+    return config
+
+
+def _output_names(model):
+    """Names of the layers that emit the outputs, down to the innermost of nested networks."""
+    names = set(model.output_names)
+    for layer in model.layers:
+        if layer.name in names and isinstance(layer, keras.Model):
+            names |= _output_names(layer)
+    return names
+
+
+def _scaler_names(model):
+    scalers = (keras.layers.Normalization, keras.layers.Rescaling)
+    return {layer.name for layer in model.layers if isinstance(layer, scalers)}
+
+
+def _copy_weights(model, new, names):
+    if names is True:
+        new.set_weights(model.get_weights())
+    elif names:
+        for name in names:
+            new.get_layer(name).set_weights(model.get_layer(name).get_weights())
