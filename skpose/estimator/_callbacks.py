@@ -1,0 +1,192 @@
+"""What happens between two epochs: the best one is kept, a person is told."""
+
+import sys
+import time
+
+import keras
+
+__all__ = ["BestEpoch", "Checkpoint", "FreezeEncoder", "Progress"]
+
+
+class BestEpoch(keras.callbacks.Callback):
+    """Keeps the weights of the best epoch.
+
+    Parameters
+    ----------
+    monitor : str
+        The entry of the logs to minimise.
+    best_so_far : tuple of (int, float), default=None
+        The epoch whose weights the network has now, and its value, if training goes on.
+
+    Attributes
+    ----------
+    epoch : int or None
+        The best epoch, from 0.
+    value : float
+        Its value.
+    weights : list of ndarray or None
+        Its weights.
+    """
+
+    def __init__(self, monitor, best_so_far=None):
+        super().__init__()
+        self.monitor = monitor
+        self.epoch, self.value = best_so_far or (None, float("inf"))
+        self.weights = None
+
+    def on_train_begin(self, logs=None):
+        if self.epoch is not None:
+            self.weights = self.model.network.get_weights()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs[self.monitor] < self.value:
+            self.epoch, self.value = epoch, logs[self.monitor]
+            self.weights = self.model.network.get_weights()
+
+    def restore(self, model):
+        """Give `model` the weights of the best epoch, if one was finished."""
+        if self.weights is not None:
+            model.network.set_weights(self.weights)
+
+
+class FreezeEncoder(keras.callbacks.Callback):
+    """Leaves layers as they are for the first epochs.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the layers of the network.
+    n_epochs : int
+        Number of epochs, counted from the first one of the training.
+    """
+
+    def __init__(self, names, n_epochs):
+        super().__init__()
+        self.names = names
+        self.n_epochs = n_epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        trainable = epoch >= self.n_epochs
+        layers = [self.model.network.get_layer(name) for name in self.names]
+        if any(layer.trainable != trainable for layer in layers):
+            for layer in layers:
+                layer.trainable = trainable
+            self.model.make_train_function(force=True)
+
+    def thaw(self, model):
+        """Make all layers of `model` trainable again, however the training ended."""
+        for name in self.names:
+            model.network.get_layer(name).trainable = True
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves the estimator while it is fitted, so that a killed process loses little.
+
+    The file is replaced as a whole. Resume from it with
+    ``skpose.load(path).set_params(warm_start=True).fit(X, y)``.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The model file.
+    interval : float, default=60.0
+        Least time between two savings in seconds.
+
+    Examples
+    --------
+    >>> from skpose import PoseEstimator
+    >>> from skpose.estimator import Checkpoint
+    >>> estimator = PoseEstimator(callbacks=[Checkpoint("fly.skpose")])
+    """
+
+    def __init__(self, path, *, interval=60.0):
+        super().__init__()
+        self.path = path
+        self.interval = interval
+        self._save = None
+        self._last = None
+
+    def set_save(self, save):
+        """Take the function that writes the estimator as it is now to a path."""
+        self._save = save
+        self._last = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if time.monotonic() - self._last >= self.interval:
+            self._save(self.path)
+            self._last = time.monotonic()
+
+
+class Progress(keras.callbacks.Callback):
+    """Tells a person how the training goes.
+
+    A terminal shows a bar that moves; a log file gets a line now and then.
+
+    Parameters
+    ----------
+    n_epochs : int
+        The most epochs that there can be in this training.
+    interval : float, default=10.0
+        Least time in seconds between two lines of a log.
+    """
+
+    def __init__(self, n_epochs, *, interval=10.0):
+        super().__init__()
+        self.n_epochs = n_epochs
+        self._n_done = 0
+        self.interval = interval
+
+    def on_train_begin(self, logs=None):
+        self._start = time.monotonic()
+        self._last_line = -float("inf")
+        self._best = float("inf")
+        self._bar = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                TextColumn("epoch {task.completed}/{task.total}"),
+                BarColumn(),
+                TextColumn("{task.description}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            self._task = self._bar.add_task("", total=self.n_epochs)
+            self._bar.start()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._n_done = n_done = self._n_done + 1
+        text = self._describe(logs)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=n_done, description=text)
+            return
+        now = time.monotonic()
+        if now - self._last_line >= self.interval or n_done == self.n_epochs:
+            self._last_line = now
+            left = (now - self._start) / n_done * (self.n_epochs - n_done)
+            line = f"epoch {n_done}/{self.n_epochs}  {text}  at most {_duration(left)} left"
+            print(line, file=sys.stderr, flush=True)
+
+    def _describe(self, logs):
+        text = f"training error {logs['keypoint_error']:.2f} px"
+        error = logs.get("val_keypoint_error")
+        if error is not None:
+            self._best = min(self._best, error)
+            text += f"  validation error {error:.2f} px (best {self._best:.2f})"
+        return text
+
+    def on_train_end(self, logs=None):
+        self.close()
+
+    def close(self):
+        """Stop the bar, if there is one; for a training that was cut short."""
+        if getattr(self, "_bar", None) is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _duration(seconds):
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

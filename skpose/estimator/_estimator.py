@@ -1,0 +1,576 @@
+"""The estimator: images in, keypoints out."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skpose.base import (
+    HasMethods,
+    ImageInputMixin,
+    Interval,
+    StrOptions,
+    check_images,
+    check_keypoints,
+    fit_context,
+)
+from skpose.estimator._parts import PartsMixin
+from skpose.estimator._samples import check_training_samples, check_validation_samples
+from skpose.estimator._split import split_validation
+from skpose.metrics import mean_keypoint_error
+from skpose.models import get_architecture
+from skpose.preprocessing import ImageBatch
+from skpose.skeleton import Skeleton
+from skpose.targets import ConfidenceMaps
+
+__all__ = ["PoseEstimator"]
+
+_PREDICTION_BATCH = 32
+_SEED_END = 2**31 - 1
+
+
+class PoseEstimator(PartsMixin, ImageInputMixin, RegressorMixin, BaseEstimator):
+    """Positions of an animal's bodyparts in images.
+
+    A network is trained to draw a confidence map for each bodypart, and the maps' peaks are found
+    to a fraction of a pixel.
+
+    Parameters
+    ----------
+    model : str, Architecture, callable or keras.Model, default="stacked_densenet"
+        The network: the name of one in `skpose.models`, an object with its settings, or a network
+        of your own (see `skpose.models.CustomArchitecture`).
+    skeleton : Skeleton, default=None
+        The bodyparts, in the order of the keypoints. Its edges add the maps of the posture graph,
+        its left/right partners make mirror images possible.
+    targets : ConfidenceMaps, default=None
+        What the network learns to draw. None: ``ConfidenceMaps()`` with the network's own
+        `downsample_factor`. A skeleton and image size that it lacks are given to it.
+    augmenter : Augmenter, "auto" or None, default="auto"
+        What is done to the images in training, afresh in every epoch. "auto": ``Augmenter()``,
+        mirroring only if the skeleton names left/right partners, unless the images bring augmenters
+        from a Pipeline. None: nothing.
+    subpixel : bool or "auto", default="auto"
+        Find peaks between the cells of the maps. "auto": unless the network is published with
+        whole-cell maxima, as LEAP is.
+    optimizer : str or keras.optimizers.Optimizer, default="adam"
+        The optimizer: a name, or an object whose settings are copied.
+    learning_rate : float, default=1e-3
+        Learning rate at the start, where `optimizer` is a name.
+    batch_size : int, default=16
+        Images for each step of the optimizer. The last batch of an epoch may be smaller.
+    max_epochs : int, default=200
+        The most epochs of training.
+    early_stopping : bool, default=True
+        Keep samples back for validation (unless `validation_data` is given), stop when their error
+        no longer falls, and keep the best epoch. False: train on all samples for `max_epochs`.
+    validation_fraction : float, default=0.1
+        Share of the samples (or of the groups) to keep back.
+    n_iter_no_change : int, default=50
+        Epochs without improvement after which training stops.
+    tol : float, default=1e-3
+        Least improvement of the mean keypoint error in pixels.
+    lr_patience : int, default=10
+        Epochs without improvement after which the learning rate falls.
+    lr_factor : float, default=0.2
+        By what the learning rate is multiplied then.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the last `fit`.
+    precision : {"float32", "mixed_bfloat16", "mixed_float16"}, default="float32"
+        Keras dtype policy of the network.
+    callbacks : list of keras.callbacks.Callback, default=None
+        Called in training. The logs have ``loss``, ``keypoint_error`` (pixels), and the same with
+        ``val_``.
+    random_state : int, RandomState or None, default=None
+        What the first weights, the validation split and the augmentation depend on.
+    verbose : int, default=0
+        1: show the progress of the training.
+
+    Attributes
+    ----------
+    architecture_ : Architecture
+        The network that was used.
+    targets_ : ConfidenceMaps
+        The targets that were used, fitted.
+    augmenters_ : list
+        The augmenters that were used.
+    model_ : keras.Model
+        The trained network: images to the maps of each stage.
+    n_keypoints_ : int
+        Number of keypoints.
+    image_shape_ : tuple of (height, width, n_channels)
+        Shape of the images that the network was trained on, after preprocessing.
+    n_iter_ : int
+        Number of epochs trained.
+    best_epoch_ : int or None
+        The epoch, from 0, whose weights are kept; None: the last.
+    history_ : dict of str to list of float
+        ``loss`` (squared error of maps of height 255, summed over stages) and ``keypoint_error``
+        (pixels) for each epoch, and the same with ``val_``.
+    validation_indices_ : ndarray of int
+        Samples that were kept back in the last `fit`; empty if none were.
+
+    Raises
+    ------
+    ValueError
+        Before any training, if images, keypoints and parameters do not fit together.
+
+    See Also
+    --------
+    skpose.load : Read an estimator that was saved.
+
+    Notes
+    -----
+    Training is that of Graving et al. (2019): the mean squared error of the maps of every stage,
+    Adam, a learning rate that falls by a factor of 5 after 10 epochs without improvement, and a
+    stop after 50. Unlike there, the error watched is the keypoints' in pixels, not the maps'.
+
+    References
+    ----------
+    Graving, J. M. et al. DeepPoseKit, a software toolkit for fast and robust animal pose estimation
+    using deep learning. eLife 8:e47994 (2019).
+
+    Examples
+    --------
+    >>> from skpose import PoseEstimator
+    >>> from skpose.datasets import make_poses
+    >>> from skpose.models import StackedDenseNet
+    >>> X, y = make_poses(8, image_size=32, random_state=0)
+    >>> network = StackedDenseNet(n_stacks=1, growth_rate=4)
+    >>> estimator = PoseEstimator(network, max_epochs=1, random_state=0).fit(X, y)
+    >>> estimator.predict(X).shape == y.shape
+    True
+    """
+
+    _parameter_constraints = {
+        "model": [str, HasMethods("build"), callable],
+        "skeleton": [Skeleton, None],
+        "targets": [ConfidenceMaps, None],
+        "augmenter": [StrOptions({"auto"}), HasMethods("augment"), None],
+        "subpixel": ["boolean", StrOptions({"auto"})],
+        "optimizer": [str, HasMethods(["get_config", "build"])],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "lr_patience": [Interval(Integral, 1, None, closed="left")],
+        "lr_factor": [Interval(Real, 0, 1, closed="neither")],
+        "warm_start": ["boolean"],
+        "precision": [StrOptions({"float32", "mixed_bfloat16", "mixed_float16"})],
+        "callbacks": [list, tuple, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        model="stacked_densenet",
+        *,
+        skeleton=None,
+        targets=None,
+        augmenter="auto",
+        subpixel="auto",
+        optimizer="adam",
+        learning_rate=1e-3,
+        batch_size=16,
+        max_epochs=200,
+        early_stopping=True,
+        validation_fraction=0.1,
+        n_iter_no_change=50,
+        tol=1e-3,
+        lr_patience=10,
+        lr_factor=0.2,
+        warm_start=False,
+        precision="float32",
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.model = model
+        self.skeleton = skeleton
+        self.targets = targets
+        self.augmenter = augmenter
+        self.subpixel = subpixel
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.lr_patience = lr_patience
+        self.lr_factor = lr_factor
+        self.warm_start = warm_start
+        self.precision = precision
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, *, sample_weight=None, groups=None, validation_data=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 images, 1 or 3 channels; anything with `shape`, `dtype`, `len` and integer-array
+            indexing, of any length, since they are read a batch at a time.
+        y : array-like of shape (n_samples, n_keypoints, 2)
+            (x, y) in pixels of X; NaN: not labelled, which does not count.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each image in the loss and in the error that is watched.
+        groups : array-like of shape (n_samples,), default=None
+            The video of each image, say: the images of one group are all trained on or all kept
+            back.
+        validation_data : tuple of (X, y), default=None
+            What to watch, in place of samples kept back.
+
+        Returns
+        -------
+        self : PoseEstimator
+        """
+        go_on = self.warm_start and hasattr(self, "n_iter_")
+        samples = self._check(X, y, sample_weight, go_on)
+        seeds = check_random_state(self.random_state).randint(_SEED_END, size=3)
+        indices, kept = np.arange(len(samples.images)), np.array([], dtype=int)
+        validation = None
+        if validation_data is not None:
+            validation = check_validation_samples(validation_data, samples)
+        elif self.early_stopping:
+            indices, kept = self._split(len(samples.images), groups, int(seeds[0]), go_on)
+            validation = samples.take(kept)
+        self._set_up(samples, int(seeds[1]), go_on)
+        self.validation_indices_ = kept
+        n_epochs = self.max_epochs
+        if self._unfinished and self.n_iter_ < self.max_epochs:
+            n_epochs -= self.n_iter_
+        self._train(samples.take(indices), validation, int(seeds[2]), n_epochs)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, *, sample_weight=None):
+        """Train for one epoch on these images, keeping none back.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`. The first call sets the size of the images and the number of keypoints.
+
+        Returns
+        -------
+        self : PoseEstimator
+        """
+        go_on = hasattr(self, "n_iter_")
+        samples = self._check(X, y, sample_weight, go_on)
+        seeds = check_random_state(self.random_state).randint(_SEED_END, size=3)
+        self._set_up(samples, int(seeds[1]), go_on)
+        self.validation_indices_ = np.array([], dtype=int)
+        self._train(samples, None, int(seeds[2]), 1)
+        return self
+
+    def _check(self, X, y, sample_weight, go_on):
+        samples = check_training_samples(
+            X,
+            y,
+            sample_weight,
+            n_channels=self.image_shape_[2] if go_on else None,
+            n_keypoints=self.n_keypoints_ if go_on else None,
+            names=None if self.skeleton is None else self.skeleton.names,
+        )
+        if go_on and samples.images.shape[1:] != self.image_shape_:
+            raise ValueError(
+                f"Training goes on from images of {self.image_shape_} (height, width, n_channels), "
+                f"but these are {samples.images.shape[1:]}. Resize or crop them, or fit anew with "
+                "warm_start=False."
+            )
+        return samples
+
+    def _split(self, n_samples, groups, seed, go_on):
+        # What was kept back stays so when training goes on, or it would leak into the training.
+        if go_on and len(self.validation_indices_) and n_samples == self._n_samples:
+            kept = self.validation_indices_
+            return np.setdiff1d(np.arange(n_samples), kept), kept
+        return split_validation(
+            n_samples, self.validation_fraction, groups=groups, random_state=seed
+        )
+
+    def _set_up(self, samples, seed, go_on):
+        augmenters = self._choose_augmenters(samples.images)
+        if not go_on:
+            self._set_up_network(samples, seed)
+        elif not self._unfinished and isinstance(self.optimizer, str):
+            self.model_.optimizer.learning_rate = self.learning_rate
+        self.augmenters_ = augmenters
+        self._n_samples = len(samples.images)
+
+    def _set_up_network(self, samples, seed):
+        from skpose.estimator._training import compile_network
+
+        self.architecture_ = clone(get_architecture(self.model))
+        self.targets_ = self._fit_targets(samples)
+        self.subpixel_ = (
+            self.architecture_.default_subpixel if self.subpixel == "auto" else self.subpixel
+        )
+        self.n_keypoints_ = samples.keypoints.shape[1]
+        self.image_shape_ = tuple(samples.images.shape[1:])
+        self._pixel_size = samples.pixel_size
+        self._network = self._build_network(seed)
+        compile_network(self._network, self.optimizer, self.learning_rate)
+        self._predict = None
+        self.history_, self.n_iter_, self.best_epoch_ = {}, 0, None
+        self._unfinished = False
+
+    def _choose_augmenters(self, images):
+        augmenters = list(images.augmenters)
+        if isinstance(self.augmenter, str):
+            augmenters = augmenters or [self._default_augmenter()]
+        elif self.augmenter is not None:
+            augmenters.append(self.augmenter)
+        augmenters = [clone(augmenter) for augmenter in augmenters]
+        for augmenter in augmenters:
+            if augmenter.get_params(deep=False).get("skeleton", self.skeleton) is None:
+                augmenter.set_params(skeleton=self.skeleton)
+            augmenter.fit(images)
+        return augmenters
+
+    def _fit_targets(self, samples):
+        targets = self._default_targets() if self.targets is None else clone(self.targets)
+        if targets.skeleton is None:
+            targets.set_params(skeleton=self.skeleton)
+        return targets.set_params(image_size=samples.images.shape[1:3]).fit(samples.keypoints)
+
+    def _build_network(self, seed, load_weights=True):
+        from skpose.estimator._training import build_network
+
+        return build_network(
+            self.architecture_,
+            self.targets_,
+            self.image_shape_,
+            subpixel=self.subpixel_,
+            precision=self.precision,
+            seed=seed,
+            pixel_size=self._pixel_size,
+            load_weights=load_weights,
+        )
+
+    def _train(self, training, validation, seed, n_epochs):
+        from skpose.estimator._batches import PoseBatches
+        from skpose.estimator._callbacks import FreezeEncoder
+        from skpose.estimator._training import TrainingRun
+
+        skeleton = self.skeleton
+        swap_index = skeleton.swap_index if skeleton is not None and skeleton.has_swaps else None
+        batches = PoseBatches(
+            *training,
+            batch_size=self.batch_size,
+            augmenters=self.augmenters_,
+            swap_index=swap_index,
+            seed=seed,
+            first_epoch=self.n_iter_,
+        )
+        if validation is not None:
+            validation = PoseBatches(*validation, batch_size=_PREDICTION_BATCH)
+        run = TrainingRun(
+            n_epochs=n_epochs,
+            first_epoch=self.n_iter_,
+            keep_best=self.early_stopping and validation is not None,
+            best_so_far=self._best_so_far() if self._unfinished else None,
+            monitor="keypoint_error" if validation is None else "val_keypoint_error",
+        )
+        before = self.history_
+        self._unfinished = True
+
+        def save(path):
+            self._record(run, before)
+            self._save(path, run.best_weights)
+
+        run.train(
+            self.model_,
+            batches,
+            validation,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            lr_patience=self.lr_patience,
+            lr_factor=self.lr_factor,
+            frozen=FreezeEncoder(
+                self.architecture_.encoder_layers(self.model_.network),
+                self.architecture_.freeze_encoder,
+            ),
+            callbacks=self.callbacks or (),
+            verbose=self.verbose,
+            save=save,
+        )
+        self._record(run, before)
+        self._unfinished = run.interrupted
+        self._compile()
+
+    def _best_so_far(self):
+        if self.best_epoch_ is None:
+            return None
+        return self.best_epoch_, self.history_["val_keypoint_error"][self.best_epoch_]
+
+    def _record(self, run, before):
+        n_before = len(before.get("loss", ()))
+        history = run.history
+        n_now = len(history.get("loss", ()))
+        self.history_ = {
+            key: before.get(key, [np.nan] * n_before) + history.get(key, [np.nan] * n_now)
+            for key in {**before, **history}
+        }
+        self.n_iter_ = n_before + n_now
+        self.best_epoch_ = run.best_epoch
+
+    @property
+    def model_(self):
+        """keras.Model: the trained network, images to the maps of each stage."""
+        if "_network" not in vars(self) and "_saved_network" in vars(self):
+            self._restore_network(**vars(self).pop("_saved_network"))
+        try:
+            return vars(self)["_network"]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} has no model_ before fit.") from None
+
+    def _restore_network(self, weights, optimizer):
+        from skpose.estimator._training import compile_network, restore_optimizer
+
+        self._network = self._build_network(seed=0, load_weights=False)
+        self._network.network.set_weights(weights)
+        compile_network(self._network, self.optimizer, self.learning_rate)
+        restore_optimizer(self._network, optimizer)
+
+    def _compile(self):
+        from skpose.estimator._backend import compile_prediction
+
+        model = self.model_
+        self._predict = compile_prediction(model, model.find_keypoints)
+
+    def predict(self, X, *, return_confidence=False, batch_size=None):
+        """Find the bodyparts in images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 images, of any size, with as many channels as in `fit`.
+        return_confidence : bool, default=False
+            Whether to give the confidences too.
+        batch_size : int, default=None
+            How many images go through the network at a time. None: a number that is fast.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, n_keypoints, 2)
+            (x, y) in pixels of X; never NaN.
+        confidence : ndarray of shape (n_samples, n_keypoints)
+            Height of each peak, 0..1; only with `return_confidence`.
+        """
+        check_is_fitted(self)
+        batch = ImageBatch.wrap(check_images(X, n_channels=self.image_shape_[2]))
+        if self._predict is None:
+            self._compile()
+        peaks = np.empty((len(batch), self.n_keypoints_, 3))
+        for part in _parts(len(batch), batch_size):
+            peaks[part] = self._predict(np.asarray(batch[part]))
+        keypoints = batch.to_user(peaks[..., :2])
+        return (keypoints, peaks[..., 2]) if return_confidence else keypoints
+
+    def predict_maps(self, X, *, batch_size=None):
+        """Give the confidence maps of images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 images.
+        batch_size : int, default=None
+            How many images go through the network at a time. None: a number that is fast.
+
+        Returns
+        -------
+        maps : ndarray of shape (n_samples, n_rows, n_columns, n_maps)
+            float32, in the frame of the network: of the images after preprocessing. What each map
+            shows stands in ``targets_.map_names_``.
+        """
+        check_is_fitted(self)
+        from skpose.estimator._backend import compile_prediction
+
+        batch = ImageBatch.wrap(check_images(X, n_channels=self.image_shape_[2]))
+        model = self.model_
+        predict = compile_prediction(model, lambda images: model(images)[-1])
+        n_rows, n_columns = (-(-side // self.targets_.stride) for side in batch.shape[1:3])
+        maps = np.empty((len(batch), n_rows, n_columns, self.targets_.n_maps_), dtype=np.float32)
+        for part in _parts(len(batch), batch_size):
+            maps[part] = predict(np.asarray(batch[part]))
+        return maps
+
+    def score(self, X, y, sample_weight=None):
+        """Give the negative mean distance between predicted and labelled keypoints.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 images.
+        y : array-like of shape (n_samples, n_keypoints, 2)
+            (x, y) in pixels of X; NaN: not labelled, which does not count.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each image.
+
+        Returns
+        -------
+        score : float
+            Pixels; greater is better.
+        """
+        y = check_keypoints(y, n_samples=len(X))
+        return -mean_keypoint_error(y, self.predict(X), sample_weight=sample_weight)
+
+    def save(self, path):
+        """Write the estimator to one file, which `skpose.load` reads.
+
+        The file is HDF5 without pickled objects. It holds the parameters, the skeleton, the
+        weights, the state of the optimizer, the validation split and the history, so training can
+        go on. A file that is already there is replaced as a whole.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        """
+        check_is_fitted(self)
+        self._save(path, None)
+
+    def _save(self, path, weights):
+        from skpose.estimator._model_file import write_model
+
+        network = self._network_state()
+        if weights is not None:
+            network["weights"] = weights
+        write_model(path, self, network)
+
+    def _network_state(self):
+        if "_network" not in vars(self):
+            return dict(self._saved_network)
+        return {
+            "weights": self._network.network.get_weights(),
+            "optimizer": [variable.numpy() for variable in self._network.optimizer.variables],
+        }
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "_network" in state:
+            del state["_network"]
+            state["_saved_network"] = self._network_state()
+        if "_predict" in state:
+            state["_predict"] = None
+        return state
+
+
+def _parts(n_samples, batch_size):
+    batch_size = _PREDICTION_BATCH if batch_size is None else batch_size
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, but is {batch_size}.")
+    for start in range(0, n_samples, batch_size):
+        yield slice(start, start + batch_size)

@@ -1,0 +1,94 @@
+"""The network that is trained: images and keypoints go in, everything between is on the device."""
+
+import keras
+from keras import ops
+
+__all__ = ["PoseNetwork"]
+
+# After normalisation this grey is 0, which is what the convolutions see beyond an image's border.
+_PADDING = 127.5
+
+# The network itself learns maps of this height, as in DeepPoseKit. A step of Adam moves every
+# weight by about the learning rate; maps of height 1 would jump about by as much as they are high,
+# and a network of some hundred channels would not get beyond the mean map.
+_SCALE = 255.0
+
+
+class PoseNetwork(keras.Model):
+    """A map-drawing network with its targets, its loss and its peak finder.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Images to a list of maps, one tensor for each supervised stage; the last is the prediction.
+    draw : skpose.layers.ConfidenceMapDrawing
+        Keypoints to target maps.
+    find : keras.layers.Layer
+        Maps to keypoints with confidence.
+    divisor : int
+        The sides of the images are padded to a multiple of this.
+    stride : int
+        Pixels a cell of the maps.
+    pixel_size : float
+        Size of the images' pixels in pixels of the user's images; the keypoint error is given in
+        the latter.
+    """
+
+    def __init__(self, network, draw, find, *, divisor, stride, pixel_size=1.0, dtype="float32"):
+        super().__init__(dtype=dtype)
+        self.network = network
+        self.draw = draw
+        self.find = find
+        self.divisor = divisor
+        self.stride = stride
+        self.pixel_size = pixel_size
+        self.error_tracker = keras.metrics.Mean(name="keypoint_error")
+
+    def build(self, input_shape):
+        self.built = True  # all that has weights is the network, which is built already
+
+    def call(self, images, training=False):
+        """Give the maps of every stage for images of any size, uint8 or float in 0..255."""
+        height, width = images.shape[1:3]
+        images = ops.cast(images, "float32")
+        images = ops.pad(
+            images,
+            ((0, 0), (0, -height % self.divisor), (0, -width % self.divisor), (0, 0)),
+            constant_values=_PADDING,
+        )
+        stages = keras.tree.flatten(self.network(images, training=training))
+        n_rows, n_columns = -(-height // self.stride), -(-width // self.stride)
+        return [ops.cast(maps[:, :n_rows, :n_columns], "float32") / _SCALE for maps in stages]
+
+    def find_keypoints(self, images):
+        """Give x, y and confidence, (n_samples, n_keypoints, 3), in pixels of these images."""
+        return self.find(self(images)[-1])
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Mean squared error of each stage's maps, summed over stages; what is NaN is left out.
+
+        The error is that of maps of height 255, so that it compares with DeepPoseKit's.
+        """
+        target = self.draw(y)
+        known = ops.logical_not(ops.isnan(target))
+        weight = ops.cast(known, "float32")
+        if sample_weight is not None:
+            weight = weight * ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1, 1, 1))
+        total = ops.maximum(ops.sum(weight), 1e-6)
+        loss = 0.0
+        for maps in y_pred:
+            difference = ops.where(known, target - maps, 0.0)
+            loss = loss + ops.sum(weight * difference * difference) / total
+        return loss * _SCALE**2
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Follow the mean distance of predicted from labelled keypoints, in the user's pixels."""
+        peaks = self.find(y_pred[-1])
+        labelled = ops.logical_not(ops.any(ops.isnan(y), axis=-1))
+        offset = ops.where(labelled[..., None], peaks[..., :2] - y, 0.0)
+        distance = ops.sqrt(ops.sum(offset * offset, axis=-1)) * self.pixel_size
+        weight = ops.cast(labelled, "float32")
+        if sample_weight is not None:
+            weight = weight * ops.cast(sample_weight, "float32")[:, None]
+        self.error_tracker.update_state(distance, sample_weight=weight)
+        return self.get_metrics_result()

@@ -1,0 +1,116 @@
+"""Images with their keypoints and weights, checked before any work starts."""
+
+from typing import NamedTuple
+import warnings
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight
+
+from skpose.base import check_images, check_keypoints, warn_far_outside
+from skpose.preprocessing import ImageBatch
+
+__all__ = ["Samples", "check_training_samples", "check_validation_samples"]
+
+
+class Samples(NamedTuple):
+    """What a network is trained on or watched with.
+
+    Parameters
+    ----------
+    images : ImageBatch
+        The images.
+    keypoints : ndarray of shape (n_samples, n_keypoints, 2)
+        (x, y) in pixels of `images`; NaN: not labelled.
+    weight : ndarray of shape (n_samples,) or None
+        Weights.
+    """
+
+    images: ImageBatch
+    keypoints: np.ndarray
+    weight: np.ndarray | None
+
+    def take(self, indices):
+        """Give some of the samples."""
+        weight = None if self.weight is None else self.weight[indices]
+        return Samples(self.images[indices], self.keypoints[indices], weight)
+
+    @property
+    def pixel_size(self):
+        """Mean size of the images' pixels in pixels of the user's images."""
+        determinants = np.abs(np.linalg.det(self.images.matrices[:, :, :2]))
+        return float(np.mean(1 / np.sqrt(determinants)))
+
+
+def check_training_samples(
+    X, y, sample_weight=None, *, n_channels=None, n_keypoints=None, names=None
+):
+    """Check what a user wants to train on.
+
+    Parameters
+    ----------
+    X, y, sample_weight
+        As in `PoseEstimator.fit`.
+    n_channels, n_keypoints : int, default=None
+        What the network was built for; None: it is not built yet.
+    names : sequence of str, default=None
+        Names of the bodyparts, for the messages.
+
+    Returns
+    -------
+    Samples
+    """
+    images = ImageBatch.wrap(check_images(X, n_channels=n_channels))
+    if len(images) == 0:
+        raise ValueError("There are no images: X has 0 samples.")
+    y = check_keypoints(y, n_samples=len(images), n_keypoints=n_keypoints)
+    unlabelled = np.isnan(y).all(axis=(0, 2))
+    if unlabelled.all():
+        raise ValueError("y has no labelled keypoint: all of it is NaN.")
+    if unlabelled.any():
+        never = (str(names[i] if names else i) for i in np.flatnonzero(unlabelled))
+        warnings.warn(
+            f"Bodyparts that are never labelled cannot be learnt: {', '.join(never)}. What is "
+            "predicted for them means nothing.",
+            UserWarning,
+            stacklevel=4,
+        )
+    keypoints = images.to_batch(y)
+    warn_far_outside(keypoints, images.shape[1:3], stacklevel=5)
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(
+            sample_weight, y, dtype=np.float32, ensure_non_negative=True
+        )
+    return Samples(images, keypoints, sample_weight)
+
+
+def check_validation_samples(validation_data, training):
+    """Check what a user wants to watch the training with.
+
+    Parameters
+    ----------
+    validation_data : tuple of (X, y)
+        As in `PoseEstimator.fit`.
+    training : Samples
+        What is trained on.
+
+    Returns
+    -------
+    Samples
+    """
+    if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
+        raise ValueError("validation_data must be a tuple of (X, y).")
+    images = ImageBatch.wrap(check_images(validation_data[0], name="validation_data[0]"))
+    if images.shape[1:] != training.images.shape[1:]:
+        raise ValueError(
+            f"The validation images are {images.shape[1:]} (height, width, n_channels), but those "
+            f"to train on are {training.images.shape[1:]}; they must agree."
+        )
+    y = check_keypoints(
+        validation_data[1],
+        n_samples=len(images),
+        n_keypoints=training.keypoints.shape[1],
+        name="validation_data[1]",
+    )
+    if np.isnan(y).all():
+        raise ValueError("The validation data have no labelled keypoint: all of them are NaN.")
+    return Samples(images, images.to_batch(y), None)

@@ -1,0 +1,265 @@
+"""How a network is put together and trained."""
+
+from contextlib import contextmanager
+import random
+import warnings
+
+import keras
+import numpy as np
+
+from skpose.estimator._backend import jit_compile
+from skpose.estimator._callbacks import BestEpoch, Progress
+from skpose.estimator._network import PoseNetwork
+from skpose.layers import ConfidenceMapDrawing, Maxima, SubpixelMaxima
+from skpose.models import rebuild
+
+__all__ = ["TrainingRun", "build_network", "compile_network", "restore_optimizer"]
+
+
+def build_network(
+    architecture,
+    targets,
+    image_shape,
+    *,
+    subpixel,
+    precision,
+    seed,
+    pixel_size,
+    load_weights=True,
+):
+    """Put the network, its targets and its peak finder together.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Builds the network.
+    targets : ConfidenceMaps
+        Fitted.
+    image_shape : tuple of (height, width, n_channels)
+        Shape of the images that are trained on.
+    subpixel : bool
+        Whether to fit the peaks or take the highest cell.
+    precision : str
+        Keras dtype policy.
+    seed : int
+        Seed of the first weights.
+    pixel_size : float
+        Size of these images' pixels in pixels of the user's images.
+    load_weights : bool, default=True
+        Whether a pretrained encoder gets its weights; False if others are about to be set.
+
+    Returns
+    -------
+    PoseNetwork
+    """
+    factor = targets.downsample_factor
+    with _unchanged_random():
+        network = architecture.build(
+            image_shape, targets.n_maps_, factor, load_weights=load_weights
+        )
+        network = rebuild(
+            network,
+            dtype_policy=precision,
+            random_state=np.random.default_rng(seed),
+            pretrained=architecture.encoder_layers(network) if load_weights else False,
+        )
+    draw = ConfidenceMapDrawing(
+        targets.image_size_,
+        sigma=targets.sigma,
+        downsample_factor=factor,
+        parents=targets.skeleton.parents if targets.use_graph and targets.skeleton else None,
+        graph_scale=targets.graph_scale,
+        missing=targets.missing,
+        dtype="float32",
+    )
+    common = {"downsample_factor": factor, "n_keypoints": targets.n_keypoints_, "dtype": "float32"}
+    find = SubpixelMaxima(sigma=targets.sigma, **common) if subpixel else Maxima(**common)
+    return PoseNetwork(
+        network,
+        draw,
+        find,
+        divisor=architecture.size_divisor(image_shape, factor),
+        stride=targets.stride,
+        pixel_size=pixel_size,
+        dtype=precision,
+    )
+
+
+@contextmanager
+def _unchanged_random():
+    """Leave Python's generator alone, from which Keras seeds initializers that have no seed."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def compile_network(model, optimizer, learning_rate):
+    """Give the network an optimizer of its own.
+
+    Parameters
+    ----------
+    model : PoseNetwork
+        The network.
+    optimizer : str or keras.optimizers.Optimizer
+        A name, or an object whose settings are copied.
+    learning_rate : float
+        Used where `optimizer` is a name.
+    """
+    if isinstance(optimizer, str):
+        optimizer = {"class_name": optimizer, "config": {"learning_rate": learning_rate}}
+        optimizer = keras.optimizers.get(optimizer)
+    else:
+        optimizer = type(optimizer).from_config(optimizer.get_config())
+    model.compile(optimizer=optimizer, jit_compile=jit_compile())
+    model.optimizer.build(model.trainable_variables)
+
+
+def restore_optimizer(model, values):
+    """Give the optimizer of a compiled network the state that it had.
+
+    Parameters
+    ----------
+    model : PoseNetwork
+        Compiled.
+    values : list of ndarray
+        The variables of its optimizer.
+    """
+    for variable, value in zip(model.optimizer.variables, values, strict=True):
+        variable.assign(value)
+
+
+class TrainingRun:
+    """One training: until the error no longer falls, and the best epoch is kept.
+
+    Parameters
+    ----------
+    n_epochs : int
+        The most epochs to train.
+    first_epoch : int
+        Number of epochs that went before.
+    monitor : str
+        The entry of the logs that is watched.
+    keep_best : bool
+        Stop early, and keep the best epoch rather than the last.
+    best_so_far : tuple of (int, float), default=None
+        The epoch whose weights the network has, and its error, for a run that goes on.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+        What was measured in each epoch.
+    best_epoch : int or None
+        The epoch whose weights are kept, counted from 0; None: the last.
+    interrupted : bool
+        Whether the user pressed Ctrl-C.
+    """
+
+    def __init__(self, *, n_epochs, first_epoch, monitor, keep_best, best_so_far=None):
+        self.n_epochs = n_epochs
+        self.first_epoch = first_epoch
+        self.monitor = monitor
+        self.interrupted = False
+        self._history = keras.callbacks.History()
+        self._best = BestEpoch(monitor, best_so_far) if keep_best else None
+
+    @property
+    def history(self):
+        """dict of str to list of float: what was measured in each epoch."""
+        logs = getattr(self._history, "history", {})
+        return {key: [float(value) for value in values] for key, values in logs.items()}
+
+    @property
+    def best_epoch(self):
+        """int or None: the epoch whose weights are kept."""
+        return None if self._best is None else self._best.epoch
+
+    @property
+    def best_weights(self):
+        """list of ndarray or None: the weights of the best epoch so far."""
+        return None if self._best is None else self._best.weights
+
+    def train(
+        self,
+        model,
+        training,
+        validation,
+        *,
+        tol,
+        n_iter_no_change,
+        lr_patience,
+        lr_factor,
+        frozen,
+        callbacks,
+        verbose,
+        save,
+    ):
+        """Train a network; see `PoseEstimator` for the settings.
+
+        Parameters
+        ----------
+        model : PoseNetwork
+            Compiled.
+        training, validation : PoseBatches
+            What is trained on, and what is watched (None: nothing).
+        frozen : FreezeEncoder
+            Which layers are left as they are at first.
+        save : callable
+            Writes the estimator as it is to a path, for callbacks that ask for it.
+        """
+        watch = {"monitor": self.monitor, "min_delta": tol, "mode": "min"}
+        watchers = [
+            keras.callbacks.ReduceLROnPlateau(factor=lr_factor, patience=lr_patience, **watch)
+        ]
+        if self._best is not None:
+            stop = keras.callbacks.EarlyStopping(patience=n_iter_no_change, **watch)
+            watchers += [self._best, stop]
+        progress = [Progress(self.n_epochs)] if verbose else []
+        everyone = [frozen, *watchers, self._history, *progress, *callbacks]
+        for callback in callbacks:
+            if hasattr(callback, "set_save"):
+                callback.set_save(save)
+        try:
+            self._run(model, training, validation, everyone)
+        finally:
+            for callback in progress:
+                callback.close()
+            for callback in everyone:
+                callback.set_model(None)  # what a user keeps of these does not keep the network
+            frozen.thaw(model)
+        if self._best is not None:
+            self._best.restore(model)
+
+    def _run(self, model, training, validation, callbacks):
+        try:
+            model.fit(
+                training,
+                validation_data=validation,
+                initial_epoch=self.first_epoch,
+                epochs=self.first_epoch + self.n_epochs,
+                shuffle=False,
+                verbose=0,
+                callbacks=callbacks,
+            )
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self._warn_interrupted()
+
+    def _warn_interrupted(self):
+        n_done = len(self._history.epoch)
+        if not n_done:
+            kept = "no epoch was finished, so its weights are hardly trained"
+        elif self._best is None:
+            kept = f"it has the weights after {n_done} epochs"
+        else:
+            kept = (
+                f"it has the weights of epoch {self._best.epoch + 1}, "
+                f"validation error {self._best.value:.3g} px"
+            )
+        warnings.warn(
+            f"Training was interrupted. The estimator can be used: {kept}. Go on with "
+            "set_params(warm_start=True).fit(X, y).",
+            UserWarning,
+            stacklevel=6,
+        )

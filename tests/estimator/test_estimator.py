@@ -1,0 +1,206 @@
+import copy
+import pickle
+
+import h5py
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+import pytest
+from sklearn.base import clone
+
+from skpose import PoseEstimator, Skeleton
+from skpose.models import StackedDenseNet
+from skpose.preprocessing import ImageResizer
+from skpose.targets import ConfidenceMaps
+
+from .conftest import small_estimator
+
+
+@pytest.mark.slow
+def test_a_blob_is_found_to_a_fraction_of_a_pixel(blobs):
+    X, y = blobs
+    estimator = small_estimator(max_epochs=150, early_stopping=False).fit(X, y)
+    assert -estimator.score(X, y) < 0.5
+
+
+def test_predictions_are_in_the_image_with_confidence_in_0_to_1(fitted, poses):
+    y, confidence = fitted.predict(poses.images, return_confidence=True)
+    assert y.shape == poses.keypoints.shape
+    assert confidence.shape == y.shape[:2]
+    assert ((y >= -0.5) & (y <= 31.5)).all()
+    assert ((confidence >= 0) & (confidence <= 1)).all()
+
+
+def test_batch_size_does_not_change_the_prediction(fitted, poses):
+    whole = fitted.predict(poses.images)
+    assert_allclose(fitted.predict(poses.images, batch_size=5), whole, atol=1e-2)
+    assert_allclose(fitted.predict(poses.images[3:4]), whole[3:4], atol=1e-2)
+
+
+def test_same_random_state_gives_the_same_predictions(poses):
+    a, b = (
+        small_estimator(max_epochs=1, augmenter="auto", skeleton=poses.skeleton)
+        .fit(poses.images, poses.keypoints)
+        .predict(poses.images)
+        for _ in range(2)
+    )
+    assert_allclose(a, b, atol=1e-3)
+
+
+def test_fit_leaves_the_global_generators_alone(poses):
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    small_estimator(max_epochs=1).fit(poses.images, poses.keypoints)
+    assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_score_is_the_negative_mean_error_of_what_is_labelled(fitted, poses):
+    y = poses.keypoints.copy()
+    y[:, 2:] = np.nan
+    distance = np.linalg.norm(fitted.predict(poses.images) - poses.keypoints, axis=-1)[:, :2]
+    assert fitted.score(poses.images, y) == pytest.approx(-distance.mean())
+    weight = np.arange(1, 13)
+    expected = -np.average(distance, axis=0, weights=weight).mean()
+    assert fitted.score(poses.images, y, sample_weight=weight) == pytest.approx(expected)
+
+
+def test_unlabelled_keypoints_do_not_change_what_is_learnt_of_the_others(blobs):
+    X, y = blobs
+    both = np.concatenate([y, np.full_like(y, np.nan)], axis=1)
+    both[0, 1] = 5.0
+    settings = {"early_stopping": False, "max_epochs": 1, "batch_size": 16}
+    with_nan = small_estimator(**settings).fit(X, both)
+    assert np.isfinite(with_nan.history_["loss"]).all()
+    assert np.isfinite(with_nan.predict(X)).all()
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 41), (20, 64)])
+def test_images_of_other_sizes_are_padded_and_nothing_shows_it(fitted, size):
+    X = np.random.default_rng(0).integers(0, 256, (2, *size, 1), dtype=np.uint8)
+    maps = fitted.predict_maps(X)
+    assert maps.shape == (2, -(-size[0] // 2), -(-size[1] // 2), fitted.targets_.n_maps_)
+    y = fitted.predict(X)
+    assert (y[..., 0] <= 2 * maps.shape[2] - 0.5).all()
+    assert (y[..., 1] <= 2 * maps.shape[1] - 0.5).all()
+
+
+@pytest.mark.parametrize(("n_channels", "size"), [(1, (27, 35)), (3, (32, 48))])
+def test_fits_odd_and_non_square_sizes_and_colour(n_channels, size):
+    X = np.random.default_rng(0).integers(0, 256, (6, *size, n_channels), dtype=np.uint8)
+    y = np.random.default_rng(1).uniform(0, 26, (6, 2, 2))
+    estimator = small_estimator(max_epochs=1).fit(X, y)
+    assert estimator.predict(X).shape == y.shape
+    assert estimator.image_shape_ == (*size, n_channels)
+
+
+def test_maps_are_what_the_peaks_are_found_in(fitted, poses):
+    maps = fitted.predict_maps(poses.images)
+    assert_allclose(
+        fitted.targets_.inverse_transform(maps), fitted.predict(poses.images), atol=1e-2
+    )
+
+
+def test_subpixel_can_be_switched_off(poses):
+    estimator = small_estimator(subpixel=False, max_epochs=1).fit(poses.images, poses.keypoints)
+    y = estimator.predict(poses.images)
+    assert_allclose(y, 2 * np.round((y - 0.5) / 2) + 0.5)
+
+
+def test_predictions_come_back_in_the_pixels_of_the_user(blobs):
+    X, y = blobs
+    large = np.repeat(np.repeat(X, 2, axis=1), 2, axis=2)
+    batch = ImageResizer(scale=0.5).fit_transform(large)
+    estimator = small_estimator(max_epochs=1).fit(batch, 2 * y + 0.5)
+    plain = small_estimator(max_epochs=1).fit(X, y)
+    assert estimator.image_shape_ == (32, 32, 1)
+    assert_allclose(estimator.predict(batch), 2 * plain.predict(X) + 0.5, atol=0.05)
+    assert estimator.history_["val_keypoint_error"][0] == pytest.approx(
+        2 * plain.history_["val_keypoint_error"][0], rel=1e-2
+    )
+
+
+def test_the_last_partial_batch_is_trained_on(blobs):
+    X, y = blobs
+    estimator = small_estimator(batch_size=100, early_stopping=False, max_epochs=1, tol=0)
+    before = clone(estimator).set_params(learning_rate=1e-12).fit(X[:3], y[:3]).predict_maps(X)
+    assert not np.allclose(estimator.fit(X[:3], y[:3]).predict_maps(X), before, atol=1e-4)
+
+
+@pytest.mark.parametrize("copy_of", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+def test_a_copy_predicts_the_same_and_can_be_copied_again(fitted, poses, copy_of):
+    twin = copy_of(copy_of(fitted))
+    assert_array_equal(twin.predict(poses.images), fitted.predict(poses.images))
+
+
+def test_a_pickle_is_small(fitted):
+    assert len(pickle.dumps(fitted)) < 4 * 3 * fitted.model_.count_params() + 50_000
+
+
+def test_clone_is_unfitted_with_equal_parameters(fitted):
+    twin = clone(fitted)
+    assert not hasattr(twin, "n_iter_")
+    assert repr(twin.get_params()) == repr(fitted.get_params())
+
+
+def test_x_may_be_a_file(poses, fitted, tmp_path):
+    with h5py.File(tmp_path / "images.h5", "w") as file:
+        file["images"] = poses.images
+        estimator = small_estimator(skeleton=poses.skeleton).fit(file["images"], poses.keypoints)
+        assert_allclose(estimator.predict(file["images"]), fitted.predict(poses.images), atol=1e-3)
+    memmap = np.memmap(tmp_path / "images.dat", np.uint8, "w+", shape=poses.images.shape)
+    memmap[:] = poses.images
+    assert_array_equal(fitted.predict(memmap), fitted.predict(poses.images))
+
+
+def test_whole_floats_are_the_same_as_uint8(fitted, poses):
+    as_float = fitted.predict(poses.images.astype(np.float64))
+    assert_array_equal(as_float, fitted.predict(poses.images))
+
+
+def test_parts_that_were_used_stand_in_attributes(fitted, poses):
+    assert fitted.targets_.n_maps_ == len(fitted.targets_.map_names_)
+    assert fitted.targets_.skeleton == poses.skeleton
+    assert fitted.architecture_.growth_rate == 8
+    assert fitted.augmenters_ == []
+    assert fitted.targets.skeleton is None  # the parameter itself is not changed
+
+
+def test_default_augmenter_mirrors_only_where_partners_are_known(poses):
+    X, y = poses.images, poses.keypoints
+    with_partners = small_estimator(augmenter="auto", max_epochs=1, skeleton=poses.skeleton)
+    assert with_partners.fit(X, y).augmenters_[0].fliplr > 0
+    without = small_estimator(augmenter="auto", max_epochs=1)
+    assert without.fit(X, y).augmenters_[0].fliplr == 0
+
+
+@pytest.mark.parametrize("name", ["model__growth_rate", "targets__sigma", "augmenter__rotation"])
+def test_search_reaches_the_parameters_of_default_parts(name):
+    estimator = PoseEstimator(skeleton=Skeleton(["a"])).set_params(**{name: 7})
+    assert estimator.get_params()[name] == 7
+
+
+def test_set_params_takes_a_part_and_its_parameter_together():
+    estimator = PoseEstimator().set_params(model="stacked_densenet", model__n_stacks=3)
+    assert estimator.model == StackedDenseNet(n_stacks=3) or estimator.model.n_stacks == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("bach_size", "Did you mean 'batch_size'"),
+        ("targets__sgima", "Did you mean 'sigma'"),
+        ("model__growth", "Did you mean 'growth_rate'"),
+    ],
+)
+def test_unknown_parameter_is_refused_with_the_nearest_name(name, match):
+    with pytest.raises(ValueError, match=match):
+        PoseEstimator().set_params(**{name: 1})
+
+
+def test_repr_and_diagram_work(fitted):
+    assert "PoseEstimator" in repr(fitted)
+    assert "growth_rate" in fitted._repr_html_()
+
+
+def test_targets_smaller_than_the_network_allows_are_refused(poses):
+    estimator = small_estimator(targets=ConfidenceMaps(downsample_factor=0))
+    with pytest.raises(ValueError, match="downsample_factor"):
+        estimator.fit(poses.images, poses.keypoints)

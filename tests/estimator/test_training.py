@@ -1,0 +1,271 @@
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+from numpy.testing import assert_array_equal
+import pytest
+
+import skpose
+from skpose.estimator import Checkpoint
+from skpose.estimator._batches import PoseBatches
+from skpose.estimator._split import split_validation
+from skpose.preprocessing import ImageBatch
+
+from .conftest import small_estimator
+
+
+class _Interrupt(keras.callbacks.Callback):
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+class _Forget(keras.callbacks.Callback):
+    """Spoils the weights in an epoch, so that the best one comes before."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            network = self.model.network
+            network.set_weights([np.zeros_like(w) for w in network.get_weights()])
+
+
+def test_history_has_an_entry_for_each_epoch(fitted):
+    assert fitted.n_iter_ == 2
+    names = {"loss", "keypoint_error", "val_loss", "val_keypoint_error", "learning_rate"}
+    assert set(fitted.history_) == names
+    assert all(len(values) == 2 for values in fitted.history_.values())
+
+
+def test_the_best_epoch_is_kept(blobs):
+    X, y = blobs
+    estimator = small_estimator(max_epochs=3, callbacks=[_Forget(2)], learning_rate=1e-12)
+    estimator.fit(X, y)
+    errors = estimator.history_["val_keypoint_error"]
+    assert estimator.best_epoch_ == int(np.argmin(errors)) < 2
+    kept = estimator.validation_indices_
+    assert -estimator.score(X[kept], y[kept]) == pytest.approx(min(errors), rel=1e-3)
+
+
+def test_training_stops_and_slows_down_without_improvement(blobs):
+    X, y = blobs
+    estimator = small_estimator(
+        max_epochs=30, learning_rate=1e-12, n_iter_no_change=4, lr_patience=2
+    ).fit(X, y)
+    assert estimator.n_iter_ == 5
+    rates = estimator.history_["learning_rate"]
+    assert rates[-1] == pytest.approx(0.2 * rates[0], rel=1e-3)
+
+
+def test_without_early_stopping_every_sample_is_trained_on(blobs):
+    X, y = blobs
+    estimator = small_estimator(early_stopping=False).fit(X, y)
+    assert len(estimator.validation_indices_) == 0
+    assert "val_loss" not in estimator.history_
+    assert estimator.best_epoch_ is None
+
+
+def test_given_validation_data_are_watched(blobs):
+    X, y = blobs
+    estimator = small_estimator().fit(X, y, validation_data=(X[:3], y[:3]))
+    assert len(estimator.validation_indices_) == 0
+    assert len(estimator.history_["val_keypoint_error"]) == 2
+
+
+def test_split_keeps_groups_together_and_depends_on_the_random_state_alone():
+    groups = np.repeat(list("abcdef"), 5)
+    training, validation = split_validation(30, 0.3, groups=groups, random_state=3)
+    assert not set(groups[training]) & set(groups[validation])
+    assert len(set(groups[validation])) == 2
+    again = split_validation(30, 0.3, groups=groups, random_state=3)
+    assert_array_equal(again[1], validation)
+    assert len(split_validation(30, 0.3, random_state=3)[1]) == 9
+
+
+def test_warm_start_goes_on_from_the_weights_and_keeps_the_split(blobs):
+    X, y = blobs
+    estimator = small_estimator(warm_start=True, random_state=None).fit(X, y)
+    kept, loss = estimator.validation_indices_, estimator.history_["loss"]
+    estimator.fit(X, y)
+    assert estimator.n_iter_ == 4
+    assert_array_equal(estimator.validation_indices_, kept)
+    assert estimator.history_["loss"][:2] == loss
+    assert estimator.history_["loss"][2] < loss[0]
+
+
+def test_partial_fit_trains_one_epoch_at_a_time(blobs):
+    X, y = blobs
+    estimator = small_estimator()
+    for _ in range(3):
+        estimator.partial_fit(X, y)
+    assert estimator.n_iter_ == 3
+    assert estimator.history_["loss"][2] < estimator.history_["loss"][0]
+
+
+def test_sample_weight_zero_is_as_good_as_absent(blobs):
+    X, y = blobs
+    y = y.copy()
+    y[8:] = 0.0  # wrong labels, which must not count
+    weight = np.r_[np.ones(8), np.zeros(8)]
+    settings = {"early_stopping": False, "batch_size": 16, "max_epochs": 1}
+    weighted = small_estimator(**settings).fit(X, y, sample_weight=weight)
+    without = small_estimator(**settings).fit(X[:8], y[:8])
+    assert weighted.history_["loss"][0] == pytest.approx(without.history_["loss"][0], rel=1e-3)
+
+
+def test_interrupt_keeps_the_best_weights_and_training_can_go_on(blobs):
+    X, y = blobs
+    estimator = small_estimator(max_epochs=5, callbacks=[_Interrupt(2)], warm_start=True)
+    with pytest.warns(UserWarning, match="interrupted.*can be used"):
+        estimator.fit(X, y)
+    assert estimator.n_iter_ == 2
+    assert np.isfinite(estimator.predict(X)).all()
+    estimator.set_params(callbacks=None).fit(X, y)
+    assert estimator.n_iter_ == 5
+
+
+def test_interrupt_before_the_first_epoch_leaves_an_estimator(blobs):
+    X, y = blobs
+    with pytest.warns(UserWarning, match="no epoch was finished"):
+        estimator = small_estimator(callbacks=[_Interrupt(0)]).fit(X, y)
+    assert estimator.predict(X).shape == y.shape
+
+
+def test_checkpoint_is_a_model_that_training_goes_on_from(blobs, tmp_path):
+    X, y = blobs
+    path = tmp_path / "model.skpose"
+    checkpoint = Checkpoint(path, interval=0)
+    estimator = small_estimator(max_epochs=4, callbacks=[checkpoint, _Interrupt(3)])
+    with pytest.warns(UserWarning, match="interrupted"):
+        estimator.fit(X, y)
+    revived = skpose.load(path)
+    assert revived.n_iter_ == 3
+    assert_array_equal(revived.predict(X), estimator.predict(X))
+    revived.set_params(warm_start=True).fit(X, y)
+    assert revived.n_iter_ == 4
+    assert_array_equal(revived.validation_indices_, estimator.validation_indices_)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.slow
+def test_control_c_in_a_terminal_leaves_a_usable_estimator(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from conftest import small_estimator\n"
+        "from skpose.datasets import make_poses\n"
+        "X, y = make_poses(64, image_size=32, random_state=0)\n"
+        "e = small_estimator(max_epochs=10000, verbose=1, n_iter_no_change=10000).fit(X, y)\n"
+        "print('usable', e.predict(X).shape, 0 < e.n_iter_ < 10000, flush=True)\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for line in run.stderr:
+        if line.startswith("epoch"):
+            break
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=120)
+    assert "usable (64, 13, 2) True" in out, err
+    assert "interrupted" in err
+
+
+def test_progress_goes_to_a_log_as_lines_and_quiet_is_quiet(blobs, capfd):
+    X, y = blobs
+    small_estimator(max_epochs=2, verbose=1).fit(X, y)
+    captured = capfd.readouterr()
+    lines = [line for line in captured.err.splitlines() if line.startswith("epoch")]
+    assert lines[-1].startswith("epoch 2/2  training error")
+    assert "px" in lines[-1]
+    assert captured.out == ""
+    small_estimator(max_epochs=1).fit(X, y)
+    captured = capfd.readouterr()
+    assert captured.out == captured.err == ""
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_gives_finite_maps_in_float32(blobs, precision):
+    X, y = blobs
+    estimator = small_estimator(precision=precision).fit(X, y)
+    maps = estimator.predict_maps(X)
+    assert maps.dtype == np.float32
+    assert np.isfinite(maps).all()
+
+
+def test_an_optimizer_object_is_copied_not_used(blobs):
+    X, y = blobs
+    optimizer = keras.optimizers.SGD(1e-2, momentum=0.9)
+    estimator = small_estimator(optimizer=optimizer, max_epochs=1).fit(X, y)
+    assert not optimizer.built
+    assert isinstance(estimator.model_.optimizer, keras.optimizers.SGD)
+
+
+class _Recorder:
+    def augment(self, images, keypoints, *, random_state, swap_index=None):
+        return images, keypoints + random_state.integers(1000)
+
+
+def test_batches_are_a_function_of_seed_epoch_and_place_alone(blobs):
+    X, y = blobs
+
+    def read(order):
+        batches = PoseBatches(ImageBatch.wrap(X), y, batch_size=5, augmenters=[_Recorder()], seed=1)
+        return {i: batches[i][1] for i in order}
+
+    forwards, backwards = read([0, 1, 2, 3]), read([3, 2, 1, 0])
+    for i in range(4):
+        assert_array_equal(forwards[i], backwards[i])
+    assert len(forwards[3]) == 1  # 16 samples in batches of 5
+
+
+def test_each_epoch_has_every_sample_once_in_another_order(blobs):
+    X, y = blobs
+    batches = PoseBatches(ImageBatch.wrap(X), y, batch_size=5, seed=1)
+    orders = []
+    for _ in range(2):
+        orders.append(np.concatenate([batches[i][1] for i in range(len(batches))]))
+        batches.on_epoch_end()
+    assert not np.array_equal(orders[0], orders[1])
+    for order in orders:
+        assert_array_equal(np.sort(order[:, 0, 0]), np.sort(y[:, 0, 0]).astype(np.float32))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_small_fit_runs_under_each_backend(backend, tmp_path):
+    pytest.importorskip(backend, reason=f"{backend} is not installed")
+    script = tmp_path / "fit.py"
+    script.write_text(
+        "import sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from conftest import small_estimator\n"
+        "from skpose.datasets import make_poses\n"
+        "X, y = make_poses(9, image_size=32, random_state=0)\n"
+        "e = small_estimator(max_epochs=3, early_stopping=False).fit(X, y)\n"
+        "assert e.history_['loss'][2] < e.history_['loss'][0]\n"
+        "assert e.predict(X).shape == y.shape and e.predict_maps(X[:3]).shape[0] == 3\n"
+        "e.save('m.skpose')\n"
+        "import skpose; assert (skpose.load('m.skpose').predict(X) == e.predict(X)).all()\n"
+    )
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    run = subprocess.run(
+        [sys.executable, script],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
