@@ -1,0 +1,101 @@
+import ast
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+import skpose
+
+PACKAGE = Path(skpose.__file__).parent
+# A module imports only from those before it; names on one line may use each other.
+WAY = [
+    {"_files", "_opencv", "base", "skeleton"},
+    {"datasets"},
+    {"preprocessing"},
+    {"augment"},
+    {"targets"},
+    {"models"},
+    {"layers"},
+    {"metrics"},
+    {"baseline"},
+    {"estimator"},
+    {"plot"},
+    {"_predictions", "_demo"},
+    {"cli"},
+    {"__main__"},
+]
+PLACE = {name: place for place, names in enumerate(WAY) for name in names}
+
+
+def _imports(path):
+    """Give the parts of skpose that a module imports, at its top or inside functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("skpose"):
+            parts = node.module.split(".")
+            yield from parts[1:2] or [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("skpose."):
+                    yield alias.name.split(".")[1]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.stem)
+def test_modules_import_only_from_those_before_them(path):
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if part == "__init__":
+        return
+    homes = {"PoseEstimator": "estimator", "Skeleton": "skeleton", "load": "estimator"}
+    for other in _imports(path):
+        other = homes.get(other, other)
+        assert PLACE[other] <= PLACE[part], f"{path} imports {other}, which comes after it"
+
+
+def test_only_one_module_imports_a_backend():
+    backends = {"tensorflow", "jax", "torch"}
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            if any(name.split(".")[0] in backends for name in names):
+                found.add(path.relative_to(PACKAGE).as_posix())
+    assert found == {"estimator/_backend.py"}
+
+
+def test_import_is_light_and_quick():
+    code = (
+        "import sys, time; start = time.perf_counter(); import skpose;"
+        "print(time.perf_counter() - start);"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'imgaug', 'cv2', 'sklearn', 'pandas'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for _ in range(3)
+    ]
+    times, modules = zip(*(run.stdout.splitlines() for run in runs), strict=True)
+    assert set(modules) == {"[]"}
+    assert min(map(float, times)) < 0.5
+
+
+def test_subpackages_of_arrays_load_no_tensorflow():
+    code = (
+        "import sys; import skpose.datasets, skpose.preprocessing, skpose.augment, skpose.models,"
+        "skpose.targets, skpose.metrics, skpose.plot, skpose.estimator;"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'imgaug'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_public_names_exist():
+    for name in skpose.__all__:
+        assert getattr(skpose, name) is not None
+    assert dir(skpose) == skpose.__all__
+    with pytest.raises(AttributeError, match="no attribute 'PoseEstimater'"):
+        skpose.PoseEstimater  # noqa: B018
