@@ -25,7 +25,7 @@ class ConfidenceMapDrawing(keras.layers.Layer):
         A cell is ``2 ** downsample_factor`` pixels wide and high.
     parents : sequence of int, default=None
         Position of each bodypart's parent, -1 for a root; None: no posture graph.
-    graph_scale : float, default=1.0
+    graph_scale : float, default=0.1
         Height of the posture graph's maps.
     missing : {"ignore", "zero"}, default="ignore"
         Whether maps that show an unlabelled bodypart are NaN, or drawn without it.
@@ -51,7 +51,7 @@ class ConfidenceMapDrawing(keras.layers.Layer):
         sigma=5.0,
         downsample_factor=2,
         parents=None,
-        graph_scale=1.0,
+        graph_scale=0.1,
         missing="ignore",
         **kwargs,
     ):

@@ -32,8 +32,9 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
         A cell is ``stride = 2 ** downsample_factor`` pixels wide and high.
     use_graph : bool, default=True
         Draw the posture graph. Without a skeleton, or without edges in it, there is none.
-    graph_scale : float, default=1.0
-        Height of the graph's maps; keypoints' maps have the height 1.
+    graph_scale : float, default=0.1
+        Height of the graph's maps; keypoints' maps have the height 1. DeepPoseKit's are as high as
+        a line blurred by the Gaussian, 0.08 at a sigma of 5.
     missing : {"ignore", "zero"}, default="ignore"
         What becomes of a map that shows a bodypart that is not labelled: "ignore" makes it NaN,
         which does not count in the loss; "zero" leaves that bodypart out of the drawing, as
@@ -106,7 +107,7 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
         sigma=5.0,
         downsample_factor=2,
         use_graph=True,
-        graph_scale=1.0,
+        graph_scale=0.1,
         missing="ignore",
         skeleton=None,
         image_size=None,
