@@ -1,0 +1,87 @@
+"""Errors on real frames that were not trained on.
+
+    SKPOSE_DATA=... python benchmarks/accuracy.py fly --epochs 100
+    SKPOSE_DATA=... python benchmarks/accuracy.py openfield --epochs 50 --n-stacks 1
+
+``fly`` has the hyperparameters of Graving et al. (2019): Stacked DenseNet of 2 stacks with a
+growth rate of 48, maps at 1/4 resolution with a sigma of 5 px and the posture graph, all
+augmentation, Adam with a learning rate of 1e-3, batches of 16. A tenth of the frames is watched and
+reported, and the epoch that is best on it is kept, as the paper's code does. ``openfield`` is a
+DeepLabCut project, reduced to 320 x 240, a twentieth kept back; errors are in pixels of the original
+images.
+"""
+
+import argparse
+import os
+from pathlib import Path
+import time
+import warnings
+
+from _report import write_report
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from skpose import PoseEstimator, Skeleton
+from skpose.datasets import read_annotations, read_deeplabcut
+from skpose.metrics import keypoint_errors
+from skpose.models import StackedDenseNet
+from skpose.preprocessing import ImageResizer
+
+
+def read_fly(folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the set's left/right partners contradict each other
+        skeleton = Skeleton.from_csv(folder / "fly" / "skeleton.csv")
+        path = folder / "fly" / "annotation_set.h5"
+        data = read_annotations(path, skeleton=skeleton, labelled="all")
+    return np.asarray(data.images), data.keypoints, skeleton, 0.1
+
+
+def read_openfield(folder):
+    data = read_deeplabcut(folder / "openfield", n_channels=1)
+    images = ImageResizer(scale=0.5).fit_transform(np.asarray(data.images))
+    return images, data.keypoints, data.skeleton, 0.05
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", choices=["fly", "openfield"])
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--n-stacks", type=int, default=2)
+    parser.add_argument("--growth-rate", type=int, default=48)
+    arguments = parser.parse_args()
+    read = {"fly": read_fly, "openfield": read_openfield}[arguments.data]
+    X, y, skeleton, test_size = read(Path(os.environ["SKPOSE_DATA"]))
+    train, test = train_test_split(np.arange(len(X)), test_size=test_size, random_state=0)
+    estimator = PoseEstimator(
+        StackedDenseNet(arguments.n_stacks, growth_rate=arguments.growth_rate),
+        skeleton=skeleton,
+        max_epochs=arguments.epochs,
+        random_state=0,
+        verbose=1,
+    )
+    start = time.perf_counter()
+    estimator.fit(X[train], y[train], validation_data=(X[test], y[test]))
+    minutes = (time.perf_counter() - start) / 60
+    errors = keypoint_errors(y[test], estimator.predict(X[test]))
+    write_report(
+        f"accuracy_{arguments.data}",
+        {
+            "settings": vars(arguments),
+            "n_train": len(train),
+            "n_test": len(test),
+            "parameters": estimator.model_.count_params(),
+            "minutes": round(minutes, 1),
+            "epochs": estimator.n_iter_,
+            "best_epoch": estimator.best_epoch_ + 1,
+            "mean_px": round(float(np.nanmean(errors)), 2),
+            "median_px": round(float(np.nanmedian(errors)), 2),
+            "p95_px": round(float(np.nanpercentile(errors, 95)), 2),
+            "max_px": round(float(np.nanmax(errors)), 2),
+            "validation_error_px": [round(e, 2) for e in estimator.history_["val_keypoint_error"]],
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
