@@ -7,8 +7,8 @@
 growth rate of 48, maps at 1/4 resolution with a sigma of 5 px and the posture graph, all
 augmentation, Adam with a learning rate of 1e-3, batches of 16. A tenth of the frames is watched and
 reported, and the epoch that is best on it is kept, as the paper's code does. ``openfield`` is a
-DeepLabCut project, reduced to 320 x 240, a twentieth kept back; errors are in pixels of the original
-images.
+DeepLabCut project, reduced to 320 x 240, a twentieth kept back; its errors are in pixels of the
+original images.
 """
 
 import argparse

@@ -97,7 +97,9 @@ def _coarse_peaks(maps, xp):
 
 def _window(centre, n_cells, reach, xp):
     """Indices of the cells around `centre`, moved inwards where they would leave the map."""
-    size = xp.minimum(2 * reach + 1, n_cells) if xp is not np else min(2 * reach + 1, n_cells)
+    # A static size stays a plain number, which JAX insists on.
+    smaller = min if isinstance(n_cells, int) else xp.minimum
+    size = smaller(2 * reach + 1, n_cells)
     start = xp.clip(centre - reach, 0, n_cells - size)
     return start[:, None] + xp.arange(size, dtype="int32")[None, :]
 
