@@ -9,7 +9,7 @@ import numpy as np
 
 from skpose._files import replacing
 from skpose.augment import Augmenter
-from skpose.models import ARCHITECTURES
+from skpose.models import ARCHITECTURES, get_architecture
 from skpose.skeleton import Skeleton
 from skpose.targets import ConfidenceMaps
 
@@ -226,10 +226,11 @@ def _restore(header, custom):
         for name, value in header["params"].items()
     }
     estimator = PoseEstimator(**{**params, **custom})
-    architecture = custom.get("model")
-    if architecture is None:
-        architecture = _decode(header["architecture"], "model")
-    estimator.architecture_ = architecture
+    estimator.architecture_ = (
+        get_architecture(custom["model"])
+        if "model" in custom
+        else _decode(header["architecture"], "model")
+    )
     estimator.image_shape_ = tuple(header["image_shape"])
     estimator.targets_ = _decode(header["targets"], "targets")
     fitted = {name: _decode(value, name) for name, value in header["fitted"].items()}
