@@ -10,6 +10,7 @@ import numpy as np
 
 __all__ = ["main"]
 
+
 class _Group(click.Group):
     """Errors that a user can mend are told in a line, without a traceback."""
 
