@@ -18,7 +18,8 @@ from .conftest import small_estimator
 @pytest.mark.slow
 def test_a_blob_is_found_to_a_fraction_of_a_pixel(blobs):
     X, y = blobs
-    estimator = small_estimator(max_epochs=150, early_stopping=False).fit(X, y)
+    estimator = small_estimator(max_epochs=60, early_stopping=False, learning_rate=3e-3)
+    estimator.fit(X, y)
     assert -estimator.score(X, y) < 0.5
 
 
