@@ -88,7 +88,8 @@ def test_predict_writes_deeplabcut_columns_and_arrays(labels, model_file, tmp_pa
     _run("predict", model_file, labels, "-o", tmp_path / "poses.npz")
     table = pd.read_csv(tmp_path / "poses.csv", header=[0, 1, 2], index_col=0)
     assert table.columns.names == ["scorer", "bodyparts", "coords"]
-    arrays = np.load(tmp_path / "poses.npz")
+    with np.load(tmp_path / "poses.npz") as file:
+        arrays = dict(file)
     assert arrays["keypoints"].shape == (8, 13, 2)
     np.testing.assert_allclose(
         table.xs("x", axis=1, level="coords").to_numpy(), arrays["keypoints"][..., 0]
