@@ -67,9 +67,9 @@ chance = -cross_val_score(MeanPoseRegressor(), X, y, cv=cv).mean()
 # Where the curve flattens
 # ------------------------
 # The first frames bring the most: in our run, 10 frames gave an error of about 10 px, 25 frames
-# 4.5 px and 50 frames 4 px. Look for the number from which the test error hardly falls any more, and
-# for the gap to the error in training, which more frames would close. With more steps of training
-# than the 400 here, all errors are lower.
+# 4.5 px and 50 frames 4 px. Look for the number from which the test error hardly falls any more,
+# and for the gap to the error in training, which more frames would close. With more steps of
+# training than the 400 here, all errors are lower.
 
 figure, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
 display = LearningCurveDisplay(
