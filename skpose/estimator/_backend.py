@@ -1,14 +1,119 @@
 """The few things that Keras leaves to its backends. The only module that imports one of them."""
 
+from contextlib import contextmanager, suppress
+import logging
+import multiprocessing
+import os
+
 import keras
 import numpy as np
 
-__all__ = ["compile_prediction", "jit_compile"]
+__all__ = [
+    "avoid_all_reduce",
+    "compile_prediction",
+    "expect_compilation",
+    "jit_compile",
+    "prepare_process",
+    "share_machine",
+]
+
+_users = set()  # the processes, by their id, that have used the backend, this one or its parent
 
 
 def jit_compile():
     """Whether training steps pay for a compiler: JAX has nothing else; on a CPU, XLA does not."""
     return keras.backend.backend() == "jax"
+
+
+def prepare_process():
+    """Get a process ready for its first network.
+
+    Raises
+    ------
+    RuntimeError
+        If the process was forked from one that had used the backend: it would hang.
+    """
+    name = keras.backend.backend()
+    if _users - {os.getpid()} and name in ("tensorflow", "jax"):
+        raise RuntimeError(
+            f"This process was forked from one in which {name} is in use, and would hang. Use "
+            "joblib's default backend, joblib.parallel_config('loky'), or start processes with "
+            "multiprocessing's method 'spawn'."
+        )
+    _users.add(os.getpid())
+    share_machine()
+
+
+def share_machine():
+    """Make a worker of joblib, Dask or multiprocessing leave room for the others.
+
+    It takes as many threads as ``OMP_NUM_THREADS`` says, which TensorFlow ignores otherwise, and no
+    more memory of a GPU than it needs. What the user has set is left as it is, and so is a backend
+    that is in use, and a process that is no worker.
+    """
+    if multiprocessing.parent_process() is None:
+        return
+    if keras.backend.backend() == "tensorflow":
+        _share_with_tensorflow()
+    elif keras.backend.backend() == "jax":
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+
+def _share_with_tensorflow():
+    import tensorflow as tf
+
+    threading, memory = tf.config.threading, tf.config.experimental
+    n_threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    with suppress(RuntimeError):  # TensorFlow is in use
+        if n_threads.isdigit() and not threading.get_intra_op_parallelism_threads():
+            threading.set_intra_op_parallelism_threads(int(n_threads))
+        if n_threads.isdigit() and not threading.get_inter_op_parallelism_threads():
+            threading.set_inter_op_parallelism_threads(int(n_threads))
+    for gpu in tf.config.list_physical_devices("GPU"):
+        if memory.get_memory_growth(gpu) is None:
+            with suppress(RuntimeError, ValueError):  # in use, or divided by the user
+                memory.set_memory_growth(gpu, True)
+
+
+def avoid_all_reduce(optimizer):
+    """Keep the training steps of an optimizer from staying in memory for ever.
+
+    Under TensorFlow, Keras sums gradients over replicas by an operation that has a gradient of its
+    own. TensorFlow registers that for the life of the process, and with it the whole graph of the
+    step: megabytes for each `fit`. With one replica there is nothing to sum.
+
+    Parameters
+    ----------
+    optimizer : keras.optimizers.Optimizer
+        Changed; not used yet.
+    """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    strategy = getattr(optimizer, "_distribution_strategy", None)  # TensorFlow's alone
+    is_single = strategy is not None and strategy.num_replicas_in_sync == 1
+    if is_single and hasattr(optimizer, "_all_reduce_sum_gradients"):
+        optimizer._all_reduce_sum_gradients = _sum_over_one_replica
+
+
+def _sum_over_one_replica(grads_and_vars):
+    return grads_and_vars
+
+
+@contextmanager
+def expect_compilation():
+    """Keep TensorFlow from warning that functions are compiled often.
+
+    Each estimator of a search has to be compiled. TensorFlow takes their functions for one.
+    """
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(_is_not_about_retracing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_not_about_retracing)
+
+
+def _is_not_about_retracing(record):
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def compile_prediction(model, function):
@@ -41,7 +146,8 @@ def _compile_tensorflow(model, function):
         if size not in compiled:
             signature = [tf.TensorSpec((None, *size), tf.uint8)]
             compiled[size] = tf.function(function, input_signature=signature)
-        return compiled[size](tf.convert_to_tensor(images)).numpy()
+        with expect_compilation():
+            return compiled[size](tf.convert_to_tensor(images)).numpy()
 
     return predict
 

@@ -80,6 +80,14 @@ class PoseBatches(keras.utils.PyDataset):
             return images, keypoints
         return images, keypoints, self.sample_weight[index]
 
+    def release(self):
+        """Let go of the data: TensorFlow keeps every data set that it has read as long as it runs.
+
+        No batch can be had afterwards.
+        """
+        self.images = self.keypoints = self.sample_weight = None
+        self.augmenters = ()
+
     def on_epoch_end(self):
         self.epoch += 1
         self._order = self._shuffle()

@@ -1,5 +1,6 @@
 """The estimator: images in, keypoints out."""
 
+import multiprocessing
 from numbers import Integral, Real
 
 import numpy as np
@@ -310,8 +311,10 @@ class PoseEstimator(PartsMixin, ImageInputMixin, RegressorMixin, BaseEstimator):
         self._n_samples = len(samples.images)
 
     def _set_up_network(self, samples, seed):
+        from skpose.estimator._backend import prepare_process
         from skpose.estimator._training import compile_network
 
+        prepare_process()
         self.architecture_ = clone(get_architecture(self.model))
         self.targets_ = self._fit_targets(samples)
         self.subpixel_ = (
@@ -320,6 +323,7 @@ class PoseEstimator(PartsMixin, ImageInputMixin, RegressorMixin, BaseEstimator):
         self.n_keypoints_ = samples.keypoints.shape[1]
         self.image_shape_ = tuple(samples.images.shape[1:])
         self._pixel_size = samples.pixel_size
+        vars(self).pop("_saved_network", None)
         self._network = self._build_network(seed)
         compile_network(self._network, self.optimizer, self.learning_rate)
         self._predict = None
@@ -437,8 +441,10 @@ class PoseEstimator(PartsMixin, ImageInputMixin, RegressorMixin, BaseEstimator):
             raise AttributeError(f"{type(self).__name__} has no model_ before fit.") from None
 
     def _restore_network(self, weights, optimizer):
+        from skpose.estimator._backend import prepare_process
         from skpose.estimator._training import compile_network, restore_optimizer
 
+        prepare_process()
         self._network = self._build_network(seed=0, load_weights=False)
         self._network.network.set_weights(weights)
         compile_network(self._network, self.optimizer, self.learning_rate)
@@ -566,6 +572,25 @@ class PoseEstimator(PartsMixin, ImageInputMixin, RegressorMixin, BaseEstimator):
         if "_predict" in state:
             state["_predict"] = None
         return state
+
+    def __reduce__(self):
+        return _restore, (type(self),), self.__getstate__()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        tags.regressor_tags.poor_score = True
+        return tags
+
+
+def _restore(cls):
+    """Give an empty estimator; a parameter that is unpickled after it may start the backend."""
+    if multiprocessing.parent_process() is not None:
+        from skpose.estimator._backend import share_machine
+
+        share_machine()
+    return cls.__new__(cls)
 
 
 def _parts(n_samples, batch_size):

@@ -7,7 +7,7 @@ import warnings
 import keras
 import numpy as np
 
-from skpose.estimator._backend import jit_compile
+from skpose.estimator._backend import avoid_all_reduce, expect_compilation, jit_compile
 from skpose.estimator._callbacks import BestEpoch, Progress
 from skpose.estimator._network import PoseNetwork
 from skpose.layers import ConfidenceMapDrawing, Maxima, SubpixelMaxima
@@ -112,6 +112,7 @@ def compile_network(model, optimizer, learning_rate):
         optimizer = keras.optimizers.get(optimizer)
     else:
         optimizer = type(optimizer).from_config(optimizer.get_config())
+    avoid_all_reduce(optimizer)
     model.compile(optimizer=optimizer, jit_compile=jit_compile())
     model.optimizer.build(model.trainable_variables)
 
@@ -202,7 +203,7 @@ class TrainingRun:
         model : PoseNetwork
             Compiled.
         training, validation : PoseBatches
-            What is trained on, and what is watched (None: nothing).
+            What is trained on, and what is watched (None: nothing). Released afterwards.
         frozen : FreezeEncoder
             Which layers are left as they are at first.
         save : callable
@@ -228,20 +229,24 @@ class TrainingRun:
             for callback in everyone:
                 callback.set_model(None)  # what a user keeps of these does not keep the network
             frozen.thaw(model)
+            for batches in (training, validation):
+                if batches is not None:
+                    batches.release()
         if self._best is not None:
             self._best.restore(model)
 
     def _run(self, model, training, validation, callbacks):
         try:
-            model.fit(
-                training,
-                validation_data=validation,
-                initial_epoch=self.first_epoch,
-                epochs=self.first_epoch + self.n_epochs,
-                shuffle=False,
-                verbose=0,
-                callbacks=callbacks,
-            )
+            with expect_compilation():
+                model.fit(
+                    training,
+                    validation_data=validation,
+                    initial_epoch=self.first_epoch,
+                    epochs=self.first_epoch + self.n_epochs,
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=callbacks,
+                )
         except KeyboardInterrupt:
             self.interrupted = True
             self._warn_interrupted()
