@@ -1,0 +1,79 @@
+"""A search on a cluster of Dask's worker processes."""
+
+import os
+
+import joblib
+import numpy as np
+from numpy.testing import assert_array_equal
+import pytest
+from sklearn.model_selection import GridSearchCV, ShuffleSplit
+
+from skpose import PoseEstimator
+from skpose.datasets import make_poses
+from skpose.models import CustomArchitecture
+from skpose.targets import ConfidenceMaps
+
+distributed = pytest.importorskip(
+    "distributed", reason="Dask is not installed: pip install skpose[dask]"
+)
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Two worker processes of one thread each."""
+    with (
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=None,
+            local_directory=str(tmp_path),
+            host="127.0.0.1",
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.mark.slow
+def test_grid_search_on_two_workers(cluster):
+    def network(inputs, n_outputs):
+        from keras.layers import Conv2D
+
+        x = Conv2D(8, 3, strides=2, padding="same", activation="elu")(inputs / 255)
+        return Conv2D(n_outputs, 1)(x)
+
+    def tell(estimator, X, y):
+        import os
+
+        return {
+            "score": estimator.score(X, y),
+            "sigma": estimator.targets_.sigma,
+            "process": os.getpid(),
+        }
+
+    X, y = make_poses(16, image_size=32, random_state=0)
+    estimator = PoseEstimator(
+        CustomArchitecture(network, downsample_factor=1, divisor=2),
+        targets=ConfidenceMaps(downsample_factor=1),
+        early_stopping=False,
+        max_epochs=1,
+        subpixel=False,
+        random_state=0,
+    )
+    search = GridSearchCV(
+        estimator,
+        {"targets__sigma": [2.0, 4.0]},
+        scoring=tell,
+        refit="score",
+        cv=ShuffleSplit(n_splits=1, test_size=0.25, random_state=0),
+    )
+    with joblib.parallel_config("dask"):
+        search.fit(X, y)
+    found = search.cv_results_
+    assert_array_equal(found["mean_test_sigma"], [2, 4])
+    assert np.isfinite(found["mean_test_score"]).all()
+    assert search.best_score_ == max(found["mean_test_score"])
+    workers = set(cluster.run(os.getpid).values())
+    assert set(found["mean_test_process"]) <= workers - {os.getpid()}
+    assert len(workers) == 2
+    assert search.predict(X).shape == y.shape
