@@ -49,6 +49,10 @@ class PoseNetwork(keras.Model):
 
     def call(self, images, training=False):
         """Give the maps of every stage for images of any size, uint8 or float in 0..255."""
+        return [ops.cast(maps, "float32") / _SCALE for maps in self._run(images, training)]
+
+    def _run(self, images, training):
+        """Give the network's own maps, without the cells of the padding."""
         height, width = images.shape[1:3]
         images = ops.cast(images, "float32")
         images = ops.pad(
@@ -58,27 +62,27 @@ class PoseNetwork(keras.Model):
         )
         stages = keras.tree.flatten(self.network(images, training=training))
         n_rows, n_columns = -(-height // self.stride), -(-width // self.stride)
-        return [ops.cast(maps[:, :n_rows, :n_columns], "float32") / _SCALE for maps in stages]
+        return [maps[:, :n_rows, :n_columns] for maps in stages]
 
     def find_keypoints(self, images):
         """Give x, y and confidence, (n_samples, n_keypoints, 3), in pixels of these images."""
-        return self.find(self(images)[-1])
+        maps = self._run(images, training=False)[-1][..., : self.find.n_keypoints]
+        return self.find(ops.cast(maps, "float32") / _SCALE)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean squared error of each stage's maps, summed over stages; what is NaN is left out.
 
         The error is that of maps of height 255, so that it compares with DeepPoseKit's.
         """
-        target = self.draw(y)
-        known = ops.logical_not(ops.isnan(target))
-        weight = ops.cast(known, "float32")
+        target, known = self.draw.draw(y)
         if sample_weight is not None:
-            weight = weight * ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1, 1, 1))
-        total = ops.maximum(ops.sum(weight), 1e-6)
+            known = known * ops.cast(sample_weight, "float32")[:, None]
+        # Every map has as many cells, so cells are summed before what is unknown is left out.
+        total = ops.maximum(ops.sum(known), 1e-6) * (target.shape[1] * target.shape[2])
         loss = 0.0
         for maps in y_pred:
-            difference = ops.where(known, target - maps, 0.0)
-            loss = loss + ops.sum(weight * difference * difference) / total
+            squares = ops.sum(ops.square(target - maps), axis=(1, 2))
+            loss = loss + ops.sum(known * squares) / total
         return loss * _SCALE**2
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):

@@ -67,6 +67,26 @@ class ConfidenceMapDrawing(keras.layers.Layer):
         self._map_size = tuple(-(-side // self._stride) for side in self.image_size)
 
     def call(self, keypoints):
+        maps, known = self.draw(keypoints)
+        if self.missing == "zero":
+            return maps
+        return keras.ops.where(known[:, None, None, :] > 0, maps, float("nan"))
+
+    def draw(self, keypoints):
+        """Draw the maps without NaN.
+
+        Parameters
+        ----------
+        keypoints : tensor of shape (n_samples, n_keypoints, 2)
+            (x, y) in pixels, NaN where not labelled.
+
+        Returns
+        -------
+        maps : tensor of shape (n_samples, n_rows, n_columns, n_maps)
+            What is not labelled is not drawn.
+        known : tensor of shape (n_samples, n_maps)
+            1 where the map counts, else 0.
+        """
         maps, known = draw_maps(
             keypoints,
             self._map_size,
@@ -76,9 +96,7 @@ class ConfidenceMapDrawing(keras.layers.Layer):
             graph_scale=self.graph_scale,
             xp=keras.ops,
         )
-        if self.missing == "zero":
-            return maps
-        return keras.ops.where(known[:, None, None, :] > 0, maps, float("nan"))
+        return maps, keras.ops.ones_like(known) if self.missing == "zero" else known
 
     def compute_output_shape(self, input_shape):
         n_graph = 0 if self._graph is None else self._graph.n_maps

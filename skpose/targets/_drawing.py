@@ -3,6 +3,8 @@
 `xp` is the namespace that computes: `numpy` on the host, `keras.ops` inside a network.
 """
 
+import math
+
 import numpy as np
 
 __all__ = ["PostureGraph", "draw_maps"]
@@ -24,19 +26,38 @@ class PostureGraph:
     ----------
     children, parents : ndarray of shape (n_edges,)
         Positions of the two ends of each segment.
+    layer_sizes : list of int
+        How many limbs have a first segment, a second one, and so on, which is how segments lie.
     limbs : list of ndarray
-        The segments of each limb.
+        The segments of each limb, of longer limbs first.
     """
 
     def __init__(self, parents):
         parents = np.asarray(parents, dtype=np.int32)
         self.n_keypoints = len(parents)
-        self.children = np.flatnonzero(parents >= 0).astype(np.int32)
+        limbs = sorted(self._find_limbs(parents), key=len, reverse=True)
+        # The first segments of all limbs, then the second ones of those that have two, and so on:
+        # limbs are then joined by taking the maximum of whole blocks of maps.
+        layers = [
+            [limb[i] for limb in limbs if len(limb) > i]
+            for i in range(max(map(len, limbs), default=0))
+        ]
+        self.layer_sizes = [len(layer) for layer in layers]
+        self.children = np.array(sum(layers, []), dtype=np.int32)
         self.parents = parents[self.children]
-        roots = self.children.copy()
-        while (unfinished := parents[roots] >= 0).any():
-            roots = np.where(unfinished, parents[roots], roots)
-        self.limbs = [np.flatnonzero(roots == root).astype(np.int32) for root in np.unique(roots)]
+        place = {child: i for i, child in enumerate(self.children.tolist())}
+        self.limbs = [np.array([place[child] for child in limb]) for limb in limbs]
+
+    @staticmethod
+    def _find_limbs(parents):
+        """Group the children of all edges by the root that they hang on."""
+        limbs = {}
+        for child in np.flatnonzero(parents >= 0).tolist():
+            root = child
+            while parents[root] >= 0:
+                root = int(parents[root])
+            limbs.setdefault(root, []).append(child)
+        return limbs.values()
 
     @property
     def n_maps(self):
@@ -74,18 +95,21 @@ def draw_maps(keypoints, map_size, *, sigma, stride, graph=None, graph_scale=1.0
     labelled = xp.logical_not(xp.any(xp.isnan(keypoints), axis=-1))  # (n_samples, n_keypoints)
     points = xp.where(xp.isnan(keypoints), xp.zeros_like(keypoints), keypoints)
     seen = xp.where(labelled, xp.ones_like(points[..., 0]), xp.zeros_like(points[..., 0]))
-    rows = _cell_centres(map_size[0], stride, xp)[None, :, None]
-    columns = _cell_centres(map_size[1], stride, xp)[None, :, None]
-    maps = _draw_points(points, rows, columns, sigma, xp) * seen[:, None, None, :]
+    rows, columns = (_cell_centres(size, stride, xp) for size in map_size)
+    maps = _draw_points(points, seen, rows, columns, sigma, xp)
     if graph is None or not graph.n_maps:
         return maps, seen
     segments_seen = xp.take(seen, graph.children, axis=1) * xp.take(seen, graph.parents, axis=1)
-    segments = _draw_segments(points, graph, rows, columns, sigma, xp)
-    segments = segments * segments_seen[:, None, None, :]
-    graph_maps, graph_seen = _join(segments, segments_seen, maps, seen, graph, xp)
+    lines = _lay_lines(points, segments_seen, graph, sigma, xp)
+    segments = _draw_segments(lines, rows, columns, graph_scale, xp)
+    limbs, limbs_seen = _join_limbs(segments, segments_seen, graph, xp)
+    whole = xp.max(limbs, axis=-1, keepdims=True)
+    everything = xp.maximum(whole, graph_scale * xp.max(maps, axis=-1, keepdims=True))
+    whole_seen = xp.min(limbs_seen, axis=-1, keepdims=True)
+    everything_seen = xp.min(seen, axis=-1, keepdims=True)
     return (
-        xp.concatenate([maps, graph_maps * graph_scale], axis=-1),
-        xp.concatenate([seen, graph_seen], axis=-1),
+        xp.concatenate([maps, segments, limbs, whole, everything], axis=-1),
+        xp.concatenate([seen, segments_seen, limbs_seen, whole_seen, everything_seen], axis=-1),
     )
 
 
@@ -93,42 +117,70 @@ def _cell_centres(n_cells, stride, xp):
     return xp.arange(n_cells, dtype="float32") * stride + (stride - 1) / 2
 
 
-def _draw_points(points, rows, columns, sigma, xp):
+def _draw_points(points, seen, rows, columns, sigma, xp):
     # A Gaussian is the product of its two profiles: no exponential for each cell.
-    across = _gaussian(columns - points[:, None, :, 0], sigma, xp)  # (n_samples, n_columns, k)
-    down = _gaussian(rows - points[:, None, :, 1], sigma, xp)  # (n_samples, n_rows, k)
+    across = _gaussian(columns[:, None] - points[:, None, :, 0], sigma, xp)  # (n, n_columns, k)
+    down = _gaussian(rows[:, None] - points[:, None, :, 1], sigma, xp) * seen[:, None]
     return down[:, :, None, :] * across[:, None, :, :]
-
-
-def _draw_segments(points, graph, rows, columns, sigma, xp):
-    start = xp.take(points, graph.parents, axis=1)[:, None]  # (n_samples, 1, n_edges, 2)
-    along = xp.take(points, graph.children, axis=1)[:, None] - start
-    squared_length = xp.maximum(along[..., 0] ** 2 + along[..., 1] ** 2, 1e-6)
-    across = columns - start[..., 0]  # (n_samples, n_columns, n_edges)
-    down = rows - start[..., 1]
-    share = (across * along[..., 0] / squared_length)[:, None]
-    share = share + (down * along[..., 1] / squared_length)[:, :, None]
-    share = xp.clip(share, 0.0, 1.0)  # where on the segment the nearest point lies
-    off_x = across[:, None] - share * along[..., 0][:, None]
-    off_y = down[:, :, None] - share * along[..., 1][:, None]
-    return xp.exp((off_x * off_x + off_y * off_y) * (-0.5 / sigma**2))
 
 
 def _gaussian(distance, sigma, xp):
     return xp.exp(distance * distance * (-0.5 / sigma**2))
 
 
-def _join(segments, segments_seen, maps, seen, graph, xp):
-    """Draw the union of segments for each limb, of limbs, and of limbs and keypoints."""
-    limbs = [xp.max(xp.take(segments, limb, axis=-1), axis=-1) for limb in graph.limbs]
-    limbs_seen = [xp.min(xp.take(segments_seen, limb, axis=-1), axis=-1) for limb in graph.limbs]
-    limbs = xp.stack(limbs, axis=-1)
-    limbs_seen = xp.stack(limbs_seen, axis=-1)
-    whole = xp.max(limbs, axis=-1, keepdims=True)
-    whole_seen = xp.min(limbs_seen, axis=-1, keepdims=True)
-    everything = xp.maximum(whole, xp.max(maps, axis=-1, keepdims=True))
-    everything_seen = xp.min(seen, axis=-1, keepdims=True)
-    return (
-        xp.concatenate([segments, limbs, whole, everything], axis=-1),
-        xp.concatenate([segments_seen, limbs_seen, whole_seen, everything_seen], axis=-1),
-    )
+def _lay_lines(points, segments_seen, graph, sigma, xp):
+    """Give what takes a pixel (x, y, 1) to its place along and across each segment.
+
+    Both are in units of ``sqrt(2) * sigma`` from the segment's middle, of shape (n, 3, n_edges);
+    the third value is half of the length, (n, 1, n_edges). A segment that is not seen lies far off.
+    """
+    unit = 0.5**0.5 / sigma
+    start, end = (xp.take(points, ends, axis=1) for ends in (graph.parents, graph.children))
+    x, y = (end - start)[..., 0], (end - start)[..., 1]
+    length = xp.sqrt(x * x + y * y)
+    is_point = length < 1e-6  # any direction will do
+    scale = unit / xp.where(is_point, xp.ones_like(length), length)
+    x, y = xp.where(is_point, unit * xp.ones_like(x), x * scale), y * scale
+    middle = (start + end) / 2
+    away = (1 - segments_seen) * 1e6
+    along = [x, y, -(middle[..., 0] * x + middle[..., 1] * y)]
+    across = [-y, x, middle[..., 0] * y - middle[..., 1] * x + away]
+    return xp.stack(along, axis=1), xp.stack(across, axis=1), length[:, None] * (unit / 2)
+
+
+def _draw_segments(lines, rows, columns, height, xp):
+    """A ridge around each segment, ``height`` high: (n, n_rows, n_columns, n_edges)."""
+    along, across, half_length = lines
+    x = xp.broadcast_to(columns, (rows.shape[0], columns.shape[0]))
+    y = xp.broadcast_to(rows[:, None], (rows.shape[0], columns.shape[0]))
+    cells = xp.reshape(xp.stack([x, y, xp.ones_like(x)], axis=-1), (-1, 3))
+    beyond = xp.maximum(xp.abs(xp.matmul(cells, along)) - half_length, 0.0)
+    beside = xp.matmul(cells, across)
+    ridges = xp.exp(math.log(height) - (beyond * beyond + beside * beside))
+    return xp.reshape(ridges, (-1, rows.shape[0], columns.shape[0], ridges.shape[2]))
+
+
+def _join_limbs(segments, segments_seen, graph, xp):
+    """Draw the union of each limb's segments."""
+    if len(graph.limbs) == 1:
+        return (
+            xp.max(segments, axis=-1, keepdims=True),
+            xp.min(segments_seen, axis=-1, keepdims=True),
+        )
+    start = graph.layer_sizes[0]
+    limbs, seen = segments[..., :start], segments_seen[..., :start]
+    for size in graph.layer_sizes[1:]:
+        layer = slice(start, start + size)
+        limbs = _combine(xp.maximum, limbs, segments[..., layer], xp)
+        seen = _combine(xp.minimum, seen, segments_seen[..., layer], xp)
+        start += size
+    return limbs, seen
+
+
+def _combine(function, values, others, xp):
+    """Apply a function to the first values and the others, of which there may be fewer."""
+    size = others.shape[-1]
+    joined = function(values[..., :size], others)
+    if size == values.shape[-1]:
+        return joined
+    return xp.concatenate([joined, values[..., size:]], axis=-1)

@@ -44,8 +44,8 @@ def find_subpixel_maxima(maps, *, sigma, stride, xp=np):
 
     The fit is the least-squares one, the best that there is in white noise: with a free height, it
     maximises the correlation of map and Gaussian, divided by the Gaussian's norm inside the window.
-    Both are separable, so a Newton step takes two small matrix products. The window never leaves
-    the map, and the norm knows what it cuts off, so that peaks at the border are not biased.
+    Both are separable, so a Newton step takes two small matrix products. The norm knows what the
+    border of the map cuts off, so that peaks there are not biased.
 
     Parameters
     ----------
@@ -64,129 +64,110 @@ def find_subpixel_maxima(maps, *, sigma, stride, xp=np):
         x and y in pixels of the image, and the height of the fitted Gaussian, cut to 0..1.
     """
     n_samples, n_rows, n_columns, n_maps = maps.shape if xp is np else xp.shape(maps)
-    i, j = (xp.reshape(index, (-1,)) for index in _coarse_peaks(maps, xp))  # (n_samples * n_maps,)
+    i, j = _coarse_peaks(maps, xp)
     reach = max(1, math.ceil(_WINDOW_SIGMAS * sigma / stride))
-    row_index = _window(i, n_rows, reach, xp)  # (n_samples * n_maps, window)
-    column_index = _window(j, n_columns, reach, xp)
-    offset = xp.arange(n_samples, dtype="int32")[:, None] * (n_rows * n_columns * n_maps)
-    offset = xp.reshape(offset + xp.arange(n_maps, dtype="int32"), (-1, 1, 1))
-    index = (row_index[:, :, None] * n_columns + column_index[:, None, :]) * n_maps + offset
-    windows = xp.take(xp.reshape(maps, (-1,)), index)
-    row_centres = xp.arange(n_rows, dtype="float32")
-    column_centres = xp.arange(n_columns, dtype="float32")
-    x, y, height = _fit_gaussians(
-        windows,
-        (xp.take(column_centres, column_index), xp.take(row_centres, row_index)),
-        (xp.take(column_centres, j), xp.take(row_centres, i)),
-        sigma / stride,
-        xp,
-    )
-    x, y, height = (xp.reshape(value, (n_samples, n_maps)) for value in (x, y, height))
-    x = xp.clip(x, -0.5, xp.max(column_centres) + 0.5)
-    y = xp.clip(y, -0.5, xp.max(row_centres) + 0.5)
-    return _in_pixels(x, y, height, stride, xp)
+    windows, inside = _cut_windows(maps, i, j, reach, xp)
+    shift, height = _fit_gaussians(windows, inside, sigma / stride, xp)
+    shift = xp.reshape(shift, (n_samples, n_maps, 2))
+    columns, rows = (xp.arange(size, dtype="float32") for size in (n_columns, n_rows))
+    x = xp.clip(xp.take(columns, j) + shift[..., 0], -0.5, xp.max(columns) + 0.5)
+    y = xp.clip(xp.take(rows, i) + shift[..., 1], -0.5, xp.max(rows) + 0.5)
+    return _in_pixels(x, y, xp.reshape(height, (n_samples, n_maps)), stride, xp)
 
 
 def _coarse_peaks(maps, xp):
-    """Row and column of the highest cell of each map, each of shape (n_samples, n_maps)."""
+    """Row and column of the highest cell of each map, each of shape (n_samples, n_maps).
+
+    The highest column first: a maximum over whole rows is vectorised, a search is not.
+    """
     n_samples, n_rows, n_columns, n_maps = maps.shape if xp is np else xp.shape(maps)
-    index = xp.argmax(xp.reshape(maps, (n_samples, n_rows * n_columns, n_maps)), axis=1)
-    i = index // n_columns
-    return i, index - i * n_columns
+    j = xp.argmax(xp.max(maps, axis=1), axis=1)
+    first = xp.arange(n_samples, dtype="int32")[:, None] * (n_rows * n_columns) + j
+    first = first * n_maps + xp.arange(n_maps, dtype="int32")
+    index = first[:, :, None] + xp.arange(n_rows, dtype="int32") * (n_columns * n_maps)
+    column = xp.take(xp.reshape(maps, (-1,)), index)  # (n_samples, n_maps, n_rows)
+    return xp.argmax(column, axis=2), j
 
 
-def _window(centre, n_cells, reach, xp):
-    """Indices of the cells around `centre`, moved inwards where they would leave the map."""
-    # A static size stays a plain number, which JAX insists on.
-    smaller = min if isinstance(n_cells, int) else xp.minimum
-    size = smaller(2 * reach + 1, n_cells)
-    start = xp.clip(centre - reach, 0, n_cells - size)
-    return start[:, None] + xp.arange(size, dtype="int32")[None, :]
+def _cut_windows(maps, i, j, reach, xp):
+    """Cut out the surroundings of each highest cell, 0 beyond the border of the map.
+
+    Gives the windows, (n_samples * n_maps, size, size), and whether the window's columns and rows
+    are inside of the map, (n_samples * n_maps, 2, size): 1 or 0.
+    """
+    n_samples, n_rows, n_columns, n_maps = maps.shape if xp is np else xp.shape(maps)
+    steps = xp.arange(2 * reach + 1, dtype="int32") - reach
+    columns, rows = (xp.reshape(index, (-1, 1)) + steps for index in (j, i))
+    near_columns, near_rows = xp.clip(columns, 0, n_columns - 1), xp.clip(rows, 0, n_rows - 1)
+    inside = xp.stack([columns == near_columns, rows == near_rows], axis=1)
+    inside = xp.where(inside, np.float32(1), np.float32(0))
+    offset = xp.arange(n_samples, dtype="int32")[:, None] * (n_rows * n_columns * n_maps)
+    offset = xp.reshape(offset + xp.arange(n_maps, dtype="int32"), (-1, 1, 1))
+    index = (near_rows[:, :, None] * n_columns + near_columns[:, None, :]) * n_maps + offset
+    windows = xp.take(xp.reshape(maps, (-1,)), index)
+    return windows * inside[:, 1, :, None] * inside[:, 0, None, :], inside
 
 
-def _fit_gaussians(windows, cells, start, sigma, xp):
-    """Newton's method on the log of the normalised correlation, from the coarse peaks."""
-    x0, y0 = start
-    x, y = _centroid(windows, cells, start, xp)
+def _fit_gaussians(windows, inside, sigma, xp):
+    """Newton's method on the log of the normalised correlation.
+
+    Gives the shifts from the centre of the window, (n, 2), in x and in y, and the heights, (n,).
+    """
+    shift = _centroid(windows, xp)
     limit = max(1.0, 1.5 * sigma)  # further from the highest cell it is another peak
     for _ in range(_N_STEPS):
-        correlation, norms_x, norms_y = _correlate(windows, cells, x, y, sigma, xp)
-        step_x, step_y = _newton_step(correlation, norms_x, norms_y, sigma, xp)
-        x = xp.clip(x + xp.clip(step_x, -1.0, 1.0), x0 - limit, x0 + limit)
-        y = xp.clip(y + xp.clip(step_y, -1.0, 1.0), y0 - limit, y0 + limit)
-    correlation, norms_x, norms_y = _correlate(windows, cells, x, y, sigma, xp)
-    return x, y, correlation[:, 0, 0] / (norms_x[0] * norms_y[0])
+        step = _newton_step(*_correlate(windows, inside, shift, sigma, xp), sigma, xp)
+        shift = xp.clip(shift + xp.clip(step, -1.0, 1.0), -limit, limit)
+    correlation, norms = _correlate(windows, inside, shift, sigma, xp)
+    return shift, correlation[:, 0, 0] / (norms[:, 0, 0, 0] * norms[:, 1, 0, 0])
 
 
-def _centroid(windows, cells, start, xp):
+def _centroid(windows, xp):
     """Centre of mass of the highest cell and its neighbours: inside Newton's reach of the peak.
 
     The highest cell's own centre is not, where sigma is less than a cell.
     """
-    near_x, near_y = (
-        xp.where(xp.abs(centres - centre[:, None]) < 1.5, xp.ones_like(centres), 0.0)
-        for centres, centre in zip(cells, start, strict=True)
-    )
-    mass = xp.maximum(windows, 0.0) * near_y[:, :, None] * near_x[:, None, :]
-    total = xp.sum(mass, axis=(1, 2)) + 1e-6
-    x = start[0] + xp.sum(mass * (cells[0] - start[0][:, None])[:, None, :], axis=(1, 2)) / total
-    y = start[1] + xp.sum(mass * (cells[1] - start[1][:, None])[:, :, None], axis=(1, 2)) / total
-    return x, y
+    reach = windows.shape[1] // 2
+    mass = xp.maximum(windows[:, reach - 1 : reach + 2, reach - 1 : reach + 2], 0.0)
+    columns, rows = xp.sum(mass, axis=1), xp.sum(mass, axis=2)  # (n, 3)
+    moments = xp.stack([columns[:, 2] - columns[:, 0], rows[:, 2] - rows[:, 0]], axis=1)
+    return moments / (xp.sum(rows, axis=1, keepdims=True) + 1e-6)
 
 
-def _correlate(windows, cells, x, y, sigma, xp):
-    """Correlations with the Gaussian and its derivatives, (n, 3, 3) by order in y and in x.
+def _correlate(windows, inside, shift, sigma, xp):
+    """Products with a Gaussian and its first two derivatives by its centre.
 
-    The norms are the sum of the squared profile and its first two derivatives, along each axis.
+    Gives those with the window, (n, 3, 3) by order in y and in x, and those with each other along
+    x and along y, (n, 2, 3, 3).
     """
-    profile_x = _profile(cells[0] - x[:, None], sigma, xp)
-    profile_y = _profile(cells[1] - y[:, None], sigma, xp)
-    correlation = xp.matmul(xp.matmul(profile_y, windows), xp.swapaxes(profile_x, 1, 2))
-    return correlation, _norms(profile_x, xp), _norms(profile_y, xp)
-
-
-def _profile(u, sigma, xp):
-    """A Gaussian and its two derivatives by its centre: (n, 3, window)."""
-    gaussian = xp.exp(u * u * (-0.5 / sigma**2))
+    reach = windows.shape[1] // 2
+    u = xp.arange(-reach, reach + 1, dtype="float32") - shift[:, :, None]  # (n, 2, size)
+    gaussian = xp.exp(u * u * (-0.5 / sigma**2)) * inside
     slope = u * (1 / sigma**2)
-    return xp.stack([gaussian, slope * gaussian, (slope * slope - 1 / sigma**2) * gaussian], axis=1)
+    first = slope * gaussian
+    profile = xp.stack([gaussian, first, slope * first - (1 / sigma**2) * gaussian], axis=2)
+    across = xp.matmul(windows, xp.swapaxes(profile[:, 0], 1, 2))
+    return xp.matmul(profile[:, 1], across), xp.matmul(profile, xp.swapaxes(profile, 2, 3))
 
 
-def _norms(profile, xp):
-    gaussian, first, second = profile[:, 0], profile[:, 1], profile[:, 2]
-    return (
-        xp.sum(gaussian * gaussian, axis=1),
-        2 * xp.sum(gaussian * first, axis=1),
-        2 * xp.sum(first * first + gaussian * second, axis=1),
-    )
-
-
-def _newton_step(correlation, norms_x, norms_y, sigma, xp):
-    value = xp.maximum(correlation[:, 0, 0], 1e-6)
-    slope_x, bend_x = _log_derivatives(value, correlation[:, 0, 1], correlation[:, 0, 2], norms_x)
-    slope_y, bend_y = _log_derivatives(value, correlation[:, 1, 0], correlation[:, 2, 0], norms_y)
-    twist = correlation[:, 1, 1] - correlation[:, 1, 0] * correlation[:, 0, 1] / value
-    twist = twist / value
+def _newton_step(correlation, norms, sigma, xp):
+    """Step towards the maximum of log(correlation) - log(norm) / 2 in x and in y, (n, 2)."""
+    relative = correlation / xp.maximum(correlation[:, :1, :1], 1e-6)
+    first = xp.stack([relative[:, 0, 1], relative[:, 1, 0]], axis=1)
+    second = xp.stack([relative[:, 0, 2], relative[:, 2, 0]], axis=1)
+    norms = norms / norms[..., :1, :1]
+    norm_first = norms[:, :, 0, 1]
+    norm_second = norms[:, :, 1, 1] + norms[:, :, 0, 2]
+    slope = first - norm_first
+    bend = second - first * first - norm_second + 2 * norm_first * norm_first
+    twist = relative[:, 1, 1] - first[:, 0] * first[:, 1]
+    determinant = bend[:, 0] * bend[:, 1] - twist * twist
     # Far from a Gaussian the surface may not bend down; there the bend of a perfect one serves.
     perfect = -0.5 / sigma**2
-    determinant = bend_x * bend_y - twist * twist
-    downwards = xp.logical_and(bend_x < 0.2 * perfect, determinant > 0.04 * perfect**2)
-    bend_x = xp.where(downwards, bend_x, perfect)
-    bend_y = xp.where(downwards, bend_y, perfect)
-    twist = xp.where(downwards, twist, xp.zeros_like(twist))
-    determinant = xp.where(downwards, determinant, perfect**2)
-    return (
-        (twist * slope_y - bend_y * slope_x) / determinant,
-        (twist * slope_x - bend_x * slope_y) / determinant,
-    )
-
-
-def _log_derivatives(value, first, second, norms):
-    """First and second derivative of log(correlation) - log(norm) / 2 along one axis."""
-    slope, norm_slope = first / value, norms[1] / norms[0]
-    bend = second / value - slope * slope
-    norm_bend = norms[2] / norms[0] - norm_slope * norm_slope
-    return slope - norm_slope / 2, bend - norm_bend / 2
+    downwards = xp.logical_and(bend[:, 0] < 0.2 * perfect, determinant > 0.04 * perfect**2)
+    determinant = xp.where(downwards, determinant, perfect**2)[:, None]
+    step = (twist[:, None] * slope[:, ::-1] - bend[:, ::-1] * slope) / determinant
+    return xp.where(downwards[:, None], step, slope * (-1 / perfect))
 
 
 def _in_pixels(x, y, height, stride, xp):

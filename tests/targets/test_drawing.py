@@ -33,8 +33,10 @@ def test_levels_are_segments_then_limbs_then_graph_then_graph_with_keypoints():
     graph = PostureGraph([1, -1, 1, -1, 3])  # limb 1-0, 1-2 and limb 3-4; no root comes first
     maps, _ = draw_maps(keypoints, (16, 16), sigma=2.0, stride=1, graph=graph)
     assert maps.shape[-1] == 5 + graph.n_maps == 5 + 3 + 2 + 1 + 1
-    np.testing.assert_allclose(maps[..., 8], maps[..., [5, 6]].max(-1))
-    np.testing.assert_allclose(maps[..., 9], maps[..., 7])
+    # The first segments of both limbs, 1-0 and 3-4, then the second of the longer one, 1-2.
+    assert graph.children.tolist() == [0, 4, 2]
+    np.testing.assert_allclose(maps[..., 8], maps[..., [5, 7]].max(-1))
+    np.testing.assert_allclose(maps[..., 9], maps[..., 6])
     np.testing.assert_allclose(maps[..., 10], maps[..., 8:10].max(-1))
     np.testing.assert_allclose(maps[..., 11], maps[..., [0, 1, 2, 3, 4, 10]].max(-1))
 
