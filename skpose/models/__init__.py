@@ -12,12 +12,14 @@ from skpose.models._custom import CustomArchitecture
 from skpose.models._deeplabcut import DeepLabCut
 from skpose.models._leap import LEAP
 from skpose.models._registry import ARCHITECTURES, get_architecture
+from skpose.models._residual_unet import ResidualUNet
 from skpose.models._stacked_densenet import StackedDenseNet
 from skpose.models._stacked_hourglass import StackedHourglass
 
 _LAZY = {
     "build_deeplabcut": "skpose.models._networks.deeplabcut",
     "build_leap": "skpose.models._networks.leap",
+    "build_residual_unet": "skpose.models._networks.residual_unet",
     "build_stacked_densenet": "skpose.models._networks.stacked_densenet",
     "build_stacked_hourglass": "skpose.models._networks.stacked_hourglass",
     "rebuild": "skpose.models._rebuild",
@@ -29,10 +31,12 @@ __all__ = [
     "Architecture",
     "CustomArchitecture",
     "DeepLabCut",
+    "ResidualUNet",
     "StackedDenseNet",
     "StackedHourglass",
     "build_deeplabcut",
     "build_leap",
+    "build_residual_unet",
     "build_stacked_densenet",
     "build_stacked_hourglass",
     "get_architecture",

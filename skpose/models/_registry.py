@@ -6,12 +6,14 @@ from skpose.models._architecture import Architecture
 from skpose.models._custom import CustomArchitecture
 from skpose.models._deeplabcut import DeepLabCut
 from skpose.models._leap import LEAP
+from skpose.models._residual_unet import ResidualUNet
 from skpose.models._stacked_densenet import StackedDenseNet
 from skpose.models._stacked_hourglass import StackedHourglass
 
 ARCHITECTURES = {
     "deeplabcut": DeepLabCut,
     "leap": LEAP,
+    "residual_unet": ResidualUNet,
     "stacked_densenet": StackedDenseNet,
     "stacked_hourglass": StackedHourglass,
 }

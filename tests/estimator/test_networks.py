@@ -7,7 +7,7 @@ import pytest
 from sklearn.base import clone
 
 import skpose
-from skpose.models import LEAP, DeepLabCut, StackedDenseNet, StackedHourglass
+from skpose.models import LEAP, DeepLabCut, ResidualUNet, StackedDenseNet, StackedHourglass
 from skpose.targets import ConfidenceMaps
 
 from .conftest import small_estimator
@@ -24,6 +24,7 @@ def plain_network(inputs, n_outputs):
 NETWORKS = {
     "stacked_densenet": (StackedDenseNet(n_stacks=1, growth_rate=8), 1),
     "stacked_hourglass": (StackedHourglass(n_stacks=1, filters=16), 1),
+    "residual_unet": (ResidualUNet(filters=16), 1),
     "leap": (LEAP(filters=8), 0),
     "deeplabcut": (DeepLabCut("mobilenetv2", alpha=0.35, weights=None), 2),
     "custom": (plain_network, 1),
