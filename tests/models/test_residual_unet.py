@@ -15,12 +15,11 @@ def test_channels_double_every_two_levels_up_to_the_most():
     assert widths == [32, 48, 64, 96, 96]
 
 
-def test_coarse_levels_have_more_blocks():
-    model = build_residual_unet((64, 64, 1), 2, filters=4, n_blocks=2)
+def test_each_level_has_as_many_blocks_on_both_ways():
+    model = build_residual_unet((64, 64, 1), 2, filters=4, n_blocks=3)
     names = [layer.name for layer in model.layers if layer.name.endswith("_add")]
-    counts = [sum(name.startswith(f"encoder_{i}_") for name in names) for i in range(3)]
-    assert counts == [2, 2, 4]
-    assert sum(name.startswith("decoder_1_block") for name in names) == 2
+    for level in ("encoder_0", "encoder_1", "encoder_2", "decoder_0", "decoder_1"):
+        assert sum(name.startswith(f"{level}_block") for name in names) == 3
 
 
 def test_a_block_starts_close_to_the_identity():

@@ -32,8 +32,7 @@ def build_residual_unet(
     max_filters : int, default=128
         The most channels at any size.
     n_blocks : int, default=1
-        Number of residual blocks at each size; twice as many on the way down where features are
-        coarse.
+        Number of residual blocks at each size on the way down and on the way up.
     n_transitions : int, default=-1
         Number of times that the image is halved; -1 chooses it by the image's size.
 
@@ -49,13 +48,14 @@ def build_residual_unet(
         for level in range(n_transitions - downsample_factor + 1)
     ]
     images = keras.Input((None, None, image_shape[2]), name="images")
-    x = _front(normalise_images(images), widths[0], downsample_factor)
+    stride = 2**downsample_factor
+    x = _convolve(normalise_images(images), widths[0], 2 * stride, "front", strides=stride)
     levels = []
     for level, width in enumerate(widths):
         name = f"encoder_{level}"
         if level:
             x = _convolve(x, width, 3, f"{name}_down", strides=2)
-        x = _residual_blocks(x, width, n_blocks * (1 if level < 2 else 2), name)
+        x = _residual_blocks(x, width, n_blocks, name)
         levels.append(x)
     for level in reversed(range(len(widths) - 1)):
         name = f"decoder_{level}"
@@ -73,15 +73,6 @@ def _width(level, filters, max_filters):
     if level == 0:
         return min(filters, max_filters)
     return min(max_filters, max(1, round(filters * 2 ** (level / 2) / 16)) * 16)
-
-
-def _front(x, filters, downsample_factor):
-    """Bring images to the size of the maps."""
-    for i in range(downsample_factor):
-        last = i == downsample_factor - 1
-        width = filters if last else filters // 2
-        x = _convolve(x, width, 5 if i == 0 else 3, f"front_{i}", strides=2)
-    return x
 
 
 def _residual_blocks(x, filters, n_blocks, name):
