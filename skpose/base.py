@@ -6,6 +6,7 @@ scikit-learn's private names are imported here only.
 import warnings
 
 import numpy as np
+from sklearn.base import RegressorMixin
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -20,6 +21,7 @@ __all__ = [
     "ImageInputMixin",
     "Interval",
     "InvalidParameterError",
+    "KeypointRegressorMixin",
     "StrOptions",
     "check_images",
     "check_keypoints",
@@ -39,6 +41,18 @@ class ImageInputMixin:
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = False
         tags.no_validation = False
+        return tags
+
+
+class KeypointRegressorMixin(ImageInputMixin, RegressorMixin):
+    """Tags of an estimator that finds the keypoints of images."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        tags.target_tags.required = True
+        tags.regressor_tags.poor_score = True
         return tags
 
 

@@ -3,17 +3,17 @@
 import warnings
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skpose.base import ImageInputMixin, check_keypoints, fit_context
+from skpose.base import KeypointRegressorMixin, check_keypoints, fit_context
 from skpose.metrics import mean_keypoint_error
 from skpose.preprocessing._base import wrap_images
 
 __all__ = ["MeanPoseRegressor"]
 
 
-class MeanPoseRegressor(ImageInputMixin, RegressorMixin, BaseEstimator):
+class MeanPoseRegressor(KeypointRegressorMixin, BaseEstimator):
     """Predict the mean pose of the training set for every image.
 
     An estimator that learns something from the images does better than this. After a step that
@@ -128,14 +128,6 @@ class MeanPoseRegressor(ImageInputMixin, RegressorMixin, BaseEstimator):
         float
         """
         return -mean_keypoint_error(y, self.predict(X), sample_weight=sample_weight)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        tags.target_tags.required = True
-        tags.regressor_tags.poor_score = True
-        return tags
 
 
 def _check_weights(sample_weight, n_samples):

@@ -145,7 +145,7 @@ def _compile_tensorflow(model, function):
         size = images.shape[1:]
         if size not in compiled:
             signature = [tf.TensorSpec((None, *size), tf.uint8)]
-            compiled[size] = tf.function(function, input_signature=signature)
+            compiled[size] = tf.function(function, input_signature=signature, autograph=False)
         with expect_compilation():
             return compiled[size](tf.convert_to_tensor(images)).numpy()
 

@@ -172,7 +172,7 @@ def test_default_augmenter_mirrors_only_where_partners_are_known(poses):
     assert without.fit(X, y).augmenters_[0].fliplr == 0
 
 
-@pytest.mark.parametrize("name", ["model__growth_rate", "targets__sigma", "augmenter__rotation"])
+@pytest.mark.parametrize("name", ["model__filters", "targets__sigma", "augmenter__rotation"])
 def test_search_reaches_the_parameters_of_default_parts(name):
     estimator = PoseEstimator(skeleton=Skeleton(["a"])).set_params(**{name: 7})
     assert estimator.get_params()[name] == 7
@@ -188,7 +188,7 @@ def test_set_params_takes_a_part_and_its_parameter_together():
     [
         ("bach_size", "Did you mean 'batch_size'"),
         ("targets__sgima", "Did you mean 'sigma'"),
-        ("model__growth", "Did you mean 'growth_rate'"),
+        ("model__filter", "Did you mean 'filters'"),
     ],
 )
 def test_unknown_parameter_is_refused_with_the_nearest_name(name, match):
