@@ -10,9 +10,7 @@ from skpose.datasets import make_poses, write_annotations
 
 SMALL = [
     "--set",
-    "model__growth_rate=4",
-    "--set",
-    "model__n_stacks=1",
+    "model__filters=4",
     "--set",
     "augmenter=None",
     "--batch-size",
@@ -111,6 +109,63 @@ def test_predict_takes_image_files(model_file, tmp_path):
     assert list(table.index) == [str(path) for path in paths]
 
 
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    av = pytest.importorskip("av")
+    images, _ = make_poses(20, image_size=32, random_state=0)
+    paths = [tmp_path_factory.mktemp("videos") / name for name in ("a.mp4", "b.mp4")]
+    for path in paths:
+        with av.open(str(path), "w") as file:
+            stream = file.add_stream("libx264", rate=25, width=32, height=32)
+            for image in images:
+                image = np.repeat(image, 4 - image.shape[-1], axis=2)[..., :3]
+                file.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+            file.mux(stream.encode())
+    return paths
+
+
+def test_predict_takes_a_video(model_file, videos, tmp_path):
+    out = tmp_path / "poses.csv"
+    output = _run("predict", model_file, videos[0], "-o", out, "--step", 2)
+    assert "20 frames" not in output  # every second
+    table = pd.read_csv(out, header=[0, 1, 2], index_col=0)
+    assert list(table.index) == list(range(0, 20, 2))
+    assert "exists" in _run("predict", model_file, videos[0], "-o", out, ok=False)
+    _run("predict", model_file, videos[0], "-o", out, "--overwrite", "--region", 4, 4, 24, 24)
+    assert len(pd.read_csv(out, header=[0, 1, 2], index_col=0)) == 20
+
+
+def test_predict_takes_several_videos(model_file, videos, tmp_path):
+    _run("predict", model_file, *videos, "-o", tmp_path / "out", "--format", "npz", "--jobs", 1)
+    for path in videos:
+        with np.load(tmp_path / "out" / f"{path.stem}.npz") as file:
+            assert file["keypoints"].shape == (20, 13, 2)
+    output = _run("predict", model_file, *videos, "-o", tmp_path / "poses.csv", ok=False)
+    assert "folder" in output
+
+
+def test_predict_of_a_video_is_stopped_and_goes_on(model_file, videos, tmp_path, monkeypatch):
+    out = tmp_path / "poses.npz"
+    predict = skpose.PoseEstimator.predict
+    n_frames = []
+
+    def stop(self, X, **options):
+        if len(n_frames) == 2:
+            raise KeyboardInterrupt
+        n_frames.append(len(X))
+        return predict(self, X, return_confidence=True)
+
+    def stop_at_third(self, X, *, return_confidence=False, batch_size=None):
+        return stop(self, X)
+
+    monkeypatch.setattr(skpose.PoseEstimator, "predict", stop_at_third)
+    output = _run("predict", model_file, videos[0], "-o", out, "--batch-size", 8, ok=False)
+    assert "first 16 of 20 frames are kept" in output
+    n_frames.clear()
+    _run("predict", model_file, videos[0], "-o", out)
+    assert n_frames == [4]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -119,7 +174,8 @@ def test_predict_takes_image_files(model_file, tmp_path):
         (["train", "LABELS", "m", "--set", "verbose"], "NAME=VALUE"),
         (["evaluate", "LABELS", "LABELS"], "no skpose model"),
         (["evaluate", "MODEL", "MODEL"], "MODEL"),
-        (["predict", "MODEL", "LABELS", "-o", "poses.xls"], ".csv or .npz"),
+        (["predict", "MODEL", "LABELS", "-o", "poses.xls"], ".csv, .h5 or .npz"),
+        (["predict", "MODEL", "LABELS", "LABELS", "-o", "poses.csv"], "videos alone"),
         (["train", "nowhere.h5", "m"], "nowhere.h5"),
     ],
 )

@@ -32,7 +32,9 @@ def test_first_snippet_is_valid_as_it_stands():
 def test_every_shell_command_is_one_that_exists(tmp_path):
     shell = "".join(code for language, code in SNIPPETS if language == "sh")
     commands = re.findall(r"(?:^|&& )skpose (\w+)", shell, flags=re.M)
-    assert set(commands) == {"demo", "train", "evaluate", "predict"}
+    assert set(commands) == {"demo", "train", "evaluate", "predict", "draw"}
+    named = re.findall(r"`skpose (\w+)`", README.read_text())
+    commands += named
     for command in set(commands):
         run = subprocess.run(
             [sys.executable, "-m", "skpose", command, "--help"],
@@ -48,19 +50,27 @@ def test_every_shell_command_is_one_that_exists(tmp_path):
 def test_command_line_snippet_runs(tmp_path, monkeypatch):
     from skpose.datasets import make_poses, write_annotations
 
-    cv2 = pytest.importorskip("cv2")
+    cv2, av = pytest.importorskip("cv2"), pytest.importorskip("av")
     monkeypatch.chdir(tmp_path)
     animals = make_poses(6, image_size=32, random_state=0, return_bunch=True)
     for name in ("labels.h5", "more_labels.h5"):
         write_annotations(name, animals.images, animals.keypoints, skeleton=animals.skeleton)
     for i in (1, 2):
         cv2.imwrite(f"frame_{i}.png", animals.images[i])
+    with av.open("flies.mp4", "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width = animals.images.shape[1:3]
+        for image in np.repeat(animals.images, 3, axis=3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
     lines = [code for language, code in SNIPPETS if "skpose train" in code][0].splitlines()
-    small = "--epochs 1 --set model__growth_rate=4 --set model__n_stacks=1"
+    small = "--epochs 1 --set model__filters=4"
     for line in lines:
         arguments = line.split()[1:] + (small.split() if "train" in line else [])
         subprocess.run([sys.executable, "-m", "skpose", *arguments], check=True)
     assert len(np.genfromtxt("poses.csv", delimiter=",", skip_header=3)) == 2
+    assert len(np.genfromtxt("flies.csv", delimiter=",", skip_header=3)) == 6
+    assert Path("flies_labelled.mp4").exists()
 
 
 def test_pictures_exist():

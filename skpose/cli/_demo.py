@@ -1,0 +1,28 @@
+"""``skpose demo``."""
+
+from pathlib import Path
+import time
+
+import click
+
+from skpose.cli._shared import _score_table
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default="skpose-demo.png",
+    show_default=True,
+    help="Picture of predictions over test images; replaced if it exists.",
+)
+@click.option("--seed", default=0, show_default=True, help="Another seed gives other animals.")
+def demo(out, seed):
+    """Train a small network on synthetic animals for a minute or two, and show what it finds."""
+    from skpose._demo import run_demo
+
+    start = time.monotonic()
+    errors, skeleton, figure = run_demo(seed)
+    figure.savefig(out, dpi=120)
+    click.echo(_score_table(errors, skeleton.names))
+    click.echo(f"{time.monotonic() - start:.0f} s; predictions over images are in {out}")

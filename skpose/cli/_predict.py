@@ -1,0 +1,106 @@
+"""``skpose predict``."""
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from skpose.cli._shared import _names
+
+_IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
+_SETS = {".h5", ".hdf5"}
+
+
+@click.command()
+@click.argument("model_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--out",
+    "-o",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Table in DeepLabCut's columns (.csv, .h5) or arrays (.npz: keypoints, confidence, "
+    "names, frames). For several videos a folder.",
+)
+@click.option(
+    "--format",
+    "ending",
+    type=click.Choice(["csv", "h5", "npz"]),
+    default="csv",
+    show_default=True,
+    help="Format of each file where --out is a folder.",
+)
+@click.option("--batch-size", type=click.IntRange(1), help="Frames that are predicted at a time.")
+@click.option("--step", type=click.IntRange(1), default=1, help="Every step-th frame of a video.")
+@click.option(
+    "--region",
+    type=int,
+    nargs=4,
+    metavar="X Y WIDTH HEIGHT",
+    help="The part of each frame to look at, in pixels. Poses are in those of the whole frame.",
+)
+@click.option("--jobs", "-j", type=int, help="Number of processes, for several videos.")
+@click.option("--no-resume", is_flag=True, help="Start videos anew that a stopped run had begun.")
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+def predict(model_file, inputs, out, ending, batch_size, jobs, no_resume, **options):
+    """Find the bodyparts in INPUTS with MODEL_FILE.
+
+    INPUTS are videos, image files, or one annotation set (.h5) of which every frame is taken. A run
+    over videos that is stopped (Ctrl-C) or killed goes on from there when it is started again.
+    """
+    endings = {path.suffix.lower() for path in inputs}
+    if not endings & (_IMAGES | _SETS):
+        options |= {"batch_size": batch_size, "resume": not no_resume}
+        _predict_videos(model_file, inputs, out, f".{ending}", jobs, options)
+    elif endings <= _IMAGES or (len(inputs) == 1 and endings <= _SETS):
+        _predict_images(model_file, inputs, out, batch_size, options["overwrite"])
+    else:
+        raise click.UsageError("Give videos alone, images alone, or one annotation set.")
+
+
+def _predict_videos(model_file, paths, out, ending, jobs, options):
+    import skpose
+    from skpose.video import predict_video, predict_videos
+    from skpose.video._table import check_table_path
+
+    is_folder = len(paths) > 1 or out.is_dir() or not out.suffix
+    if not is_folder:
+        check_table_path(out, overwrite=options["overwrite"])  # before TensorFlow is loaded
+    elif out.suffix and not out.is_dir():
+        raise click.UsageError(f"--out must be a folder for {len(paths)} videos, but is {out}.")
+    estimator = skpose.load(model_file)
+    try:
+        if is_folder:
+            options |= {"ending": ending, "n_jobs": jobs}
+            predict_videos(estimator, paths, out=out, verbose=1, **options)
+        else:
+            predict_video(estimator, paths[0], out=out, verbose=1, **options)
+    except KeyboardInterrupt as interrupt:
+        notes = getattr(interrupt, "__notes__", ())
+        raise click.ClickException("Stopped. " + " ".join(notes)) from None
+    click.echo(f"The poses are in {out}")
+
+
+def _predict_images(model_file, paths, out, batch_size, overwrite):
+    import skpose
+    from skpose._predictions import check_predictions_path, write_predictions
+    from skpose.datasets import ImageFiles, read_annotations
+
+    check_predictions_path(out, overwrite=overwrite)
+    estimator = skpose.load(model_file)
+    if paths[0].suffix.lower() in _SETS:
+        X = read_annotations(paths[0], labelled="all", frames="all").images
+        frames = np.arange(len(X))
+    else:
+        X = ImageFiles(paths, n_channels=estimator.image_shape_[2])
+        frames = [str(path) for path in paths]
+    keypoints, confidence = estimator.predict(X, return_confidence=True, batch_size=batch_size)
+    write_predictions(
+        out,
+        keypoints,
+        confidence,
+        names=_names(estimator),
+        frames=frames,
+        overwrite=overwrite,
+    )
+    click.echo(f"{len(keypoints)} frames, mean confidence {confidence.mean():.2f}, are in {out}")

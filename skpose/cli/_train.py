@@ -1,0 +1,75 @@
+"""``skpose train``."""
+
+import ast
+from pathlib import Path
+
+import click
+
+from skpose.cli._shared import _errors, _label_options, _names, _read_labels, _score_table
+
+
+@click.command()
+@click.argument("labels", type=click.Path(exists=True, path_type=Path))
+@click.argument("model_file", type=click.Path(dir_okay=False, path_type=Path))
+@_label_options
+@click.option(
+    "--model", default=None, help="The network, such as residual_unet or stacked_densenet."
+)
+@click.option("--epochs", type=click.IntRange(1), help="The most epochs of training.")
+@click.option("--batch-size", type=click.IntRange(1), help="Images a step.")
+@click.option("--seed", type=int, default=None, help="Makes the training reproducible.")
+@click.option(
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Any parameter of PoseEstimator, such as targets__sigma=3; may be repeated.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the training that MODEL_FILE has.")
+@click.option("--overwrite", is_flag=True, help="Replace MODEL_FILE if it exists.")
+def train(labels, model_file, skeleton, labelled, resume, overwrite, **options):
+    """Train a network on LABELS and keep it in MODEL_FILE.
+
+    LABELS is an annotation set (.h5), a DeepLabCut project (a folder) or a COCO file (.json). The
+    model is saved every minute while it is trained; Ctrl-C stops and keeps the best epoch.
+    """
+    import skpose
+    from skpose.estimator import Checkpoint
+
+    if model_file.exists() and not (resume or overwrite):
+        raise click.ClickException(
+            f"{model_file} exists. Use --resume to go on with it, or --overwrite to replace it."
+        )
+    data = _read_labels(labels, skeleton, labelled)
+    if resume:
+        estimator = skpose.load(model_file).set_params(warm_start=True)
+    else:
+        estimator = skpose.PoseEstimator(skeleton=data.skeleton)
+    estimator.set_params(**_settings(options), callbacks=[Checkpoint(model_file)], verbose=1)
+    groups = data.get("groups")
+    if groups is not None and len(set(groups)) < 2:
+        groups = None  # frames of one video can only be divided among themselves
+    estimator.fit(data.images, data.keypoints, groups=groups)
+    estimator.set_params(callbacks=None, warm_start=False)
+    estimator.save(model_file)
+    kept = estimator.validation_indices_
+    if len(kept):
+        errors = _errors(estimator, data.images[kept], data.keypoints[kept])
+        click.echo(f"{len(kept)} frames that were kept back:")
+        click.echo(_score_table(errors, _names(estimator)))
+    click.echo(f"The model is in {model_file}")
+
+
+def _settings(options):
+    names = {"model": "model", "epochs": "max_epochs", "batch_size": "batch_size"}
+    names["seed"] = "random_state"
+    settings = {names[key]: options[key] for key in names if options[key] is not None}
+    for setting in options["settings"]:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise click.ClickException(f"--set {setting}: write NAME=VALUE.")
+        try:
+            settings[name] = ast.literal_eval(value)
+        except (SyntaxError, ValueError):
+            settings[name] = value
+    return settings

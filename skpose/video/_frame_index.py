@@ -1,0 +1,169 @@
+"""Which frames a video has, and where decoding can start.
+
+A container gives compressed frames in the order in which they are decoded, which is not that in
+which they are shown, and can only be entered at a keyframe. So all time stamps are read first, and
+a frame's number is its place among them; every frame that is decoded is told by its own time stamp.
+"""
+
+import numpy as np
+
+from skpose.video._decoder import decode, import_av, open_video
+
+__all__ = ["FrameIndex", "read_index"]
+
+
+class FrameIndex:
+    """Where each frame of a video is.
+
+    Parameters
+    ----------
+    keys : ndarray of shape (n_frames,)
+        Time stamp of each frame as the decoder gives it, in the order in which they are shown.
+    entries : ndarray of int
+        Numbers of the frames at which decoding can start; 0 for the start of the file is always
+        possible, and need not be one of them.
+    use : {"pts", "dts", "count"}
+        What the time stamps are: those of presentation, of decoding, or the compressed frame's
+        place in the file, which allows no seeking.
+    times : ndarray of shape (n_frames,)
+        When each frame is shown in seconds after the first.
+    n_expected : int or None
+        How many frames the file should have, if it is cut short.
+    """
+
+    def __init__(self, keys, entries, *, use, times, n_expected=None):
+        self.keys = keys
+        self.entries = entries
+        self.use = use
+        self.times = times
+        self.n_expected = n_expected
+        self._order = np.argsort(keys, kind="stable")
+        self._sorted = keys[self._order]
+
+    def __len__(self):
+        return len(self.keys)
+
+    def number(self, key):
+        """Give the number of the frame with a time stamp, or None if it has none."""
+        place = int(np.searchsorted(self._sorted, key))
+        if place == len(self._sorted) or self._sorted[place] != key:
+            return None
+        return int(self._order[place])
+
+    def entry(self, number, n_back=0):
+        """Give the frame to start at for a frame; `n_back` entries earlier than necessary."""
+        place = int(np.searchsorted(self.entries, number, side="right")) - 1 - n_back
+        return int(self.entries[place]) if place >= 0 else None
+
+
+def read_index(path):
+    """Find all frames of a video, decoding none where the file has their time stamps.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+
+    Returns
+    -------
+    FrameIndex
+    """
+    container, stream = open_video(path)
+    with container:
+        packets, n_hidden, is_broken = _packets(container, stream)
+        use, is_ordered = _choose_stamps(packets, container, stream)
+        spacing = float(stream.time_base or 0) if use != "count" else 1 / (_rate(stream) or 25.0)
+        n_expected = _count_expected(packets, n_hidden, is_broken, stream)
+    if use == "count":
+        keys = np.arange(len(packets), dtype=np.int64)
+    else:
+        keys = np.array([packet[use == "dts"] for packet in packets], dtype=np.int64)
+    entry_keys = keys[np.array([packet[2] for packet in packets], dtype=bool)]
+    if not is_ordered:
+        keys = _decode_order(path, use)
+    elif n_expected is not None:
+        keys = _before_gap(np.sort(keys), packets[-1])
+    else:
+        keys = np.sort(keys)
+    times = np.sort(keys) * spacing
+    times -= times[:1]
+    index = FrameIndex(keys, (), use=use, times=times, n_expected=n_expected)
+    numbers = [index.number(key) for key in entry_keys]
+    index.entries = np.array(sorted(n for n in numbers if n is not None), dtype=np.int64)
+    return index
+
+
+def _packets(container, stream):
+    """Give times, kind and duration of the compressed frames that are whole, in their order.
+
+    Also how many others are not to be shown, and whether the file is seen to be broken.
+    """
+    av = import_av()
+    found, n_hidden, is_broken = [], 0, False
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return found, n_hidden, is_broken
+        except av.error.FFmpegError:  # what went before is good
+            return found, n_hidden, True
+        if packet.is_corrupt:
+            is_broken = True
+        elif packet.is_discard:  # an edit list leaves it out
+            n_hidden += 1
+        elif packet.size:
+            found.append((packet.pts, packet.dts, packet.is_keyframe, packet.duration))
+
+
+def _choose_stamps(packets, container, stream):
+    """Say which time stamps tell frames apart, and whether their order is that of the frames."""
+    pts, dts = ([packet[i] for packet in packets] for i in range(2))
+    codec = stream.codec_context
+    reordered = bool(codec.has_b_frames)
+    if not _tell_apart(dts) and not _tell_apart(pts):
+        return "count", not reordered
+    # AVI has no times of presentation: what FFmpeg gives are guesses.
+    if not _tell_apart(pts) or (reordered and container.format.name == "avi"):
+        return "dts", not reordered
+    # VP8 has frames that are never shown.
+    return "pts", codec.name not in ("vp8", "libvpx")
+
+
+def _rate(stream):
+    rate = stream.average_rate or stream.guessed_rate
+    return float(rate) if rate else None
+
+
+def _tell_apart(stamps):
+    return None not in stamps and len(set(stamps)) == len(stamps)
+
+
+def _decode_order(path, use):
+    """Give the time stamps of the frames as they come out of the decoder."""
+    container, stream = open_video(path)
+    with container:
+        return np.array([f.pts for f in decode(container, stream, use)], dtype=np.int64)
+
+
+def _count_expected(packets, n_hidden, is_broken, stream):
+    """Give how many frames the file's head promises, or None if it has them."""
+    n_promised = stream.frames - n_hidden
+    if n_promised <= len(packets) or not packets or stream.duration is None:
+        return None
+    # An edit list can leave out others too, so the duration must be missed as well.
+    start = stream.start_time or 0
+    ends = [(p if p is not None else d or 0) + (length or 0) for p, d, _, length in packets]
+    spacing = stream.duration / n_promised
+    is_short = max(ends) < start + stream.duration - 1.5 * spacing
+    return n_promised if is_short or is_broken else None
+
+
+def _before_gap(keys, last):
+    """Leave out frames at the end of a cut file that others, now lost, should precede."""
+    _, dts, _, duration = last
+    if dts is None or len(keys) < 2:
+        return keys
+    spacing = duration or np.median(np.diff(keys))
+    gaps = np.flatnonzero((np.diff(keys) > 1.5 * spacing) & (keys[1:] > dts))
+    return keys[: gaps[0] + 1] if len(gaps) else keys
