@@ -11,7 +11,7 @@ from skpose.skeleton import Skeleton
 _BYTES_AT_ONCE = 2**25  # of images that are held in memory while they are copied
 _CUT_AT = 10  # bytes to which DeepPoseKit cut names
 _LABELS = ("annotations", "annotated", "skeleton")
-_ALL = ("images", *_LABELS, "skeleton_names")
+_FOR_EACH_IMAGE = ("images", "annotations", "annotated", "confidence")
 
 
 class StoredLabels(NamedTuple):
@@ -22,6 +22,14 @@ class StoredLabels(NamedTuple):
     annotated: np.ndarray  # (n_samples, n_keypoints)
     table: np.ndarray  # (n_keypoints, 2): parent, partner; -1 for none
     names: list  # of bytes; None: the file has none
+    confidence: np.ndarray  # (n_samples, n_keypoints), NaN: no model's; None: the file has none
+
+    @property
+    def known_confidence(self):
+        """ndarray of shape (n_samples, n_keypoints): NaN where the file has none."""
+        if self.confidence is None:
+            return np.full(self.annotated.shape, np.nan, dtype=np.float32)
+        return self.confidence
 
     @property
     def is_missing(self):
@@ -57,14 +65,18 @@ def read_stored(path):
                 f"{', '.join(sorted(file)) or 'nothing'}."
             )
         coordinates, annotated, table = (file[name][...] for name in _LABELS)
-        names = None
+        names = confidence = None
         if "skeleton_names" in file:
             names = np.asarray(file["skeleton_names"][...], dtype=bytes).tolist()
-    _check_shapes(path, coordinates, annotated, table, names)
-    return StoredLabels(path, coordinates.astype(float), annotated.astype(bool), table, names)
+        if "confidence" in file:
+            confidence = file["confidence"][...].astype(np.float32)
+    _check_shapes(path, coordinates, annotated, table, names, confidence)
+    return StoredLabels(
+        path, coordinates.astype(float), annotated.astype(bool), table, names, confidence
+    )
 
 
-def _check_shapes(path, coordinates, annotated, table, names):
+def _check_shapes(path, coordinates, annotated, table, names, confidence):
     n_keypoints = len(np.atleast_1d(table))
     n_samples = len(np.atleast_1d(coordinates))
     expected = {
@@ -73,6 +85,8 @@ def _check_shapes(path, coordinates, annotated, table, names):
         "annotated": (annotated.shape, (n_samples, n_keypoints)),
         "skeleton_names": ((n_keypoints,) if names is None else np.shape(names), (n_keypoints,)),
     }
+    if confidence is not None:
+        expected["confidence"] = (confidence.shape, (n_samples, n_keypoints))
     for name, (shape, needed) in expected.items():
         if shape != needed:
             raise ValueError(
@@ -145,8 +159,8 @@ def create_images(file, sources):
             position += len(part)
 
 
-def create_labels(file, coordinates, annotated):
-    """Write coordinates and which of them are annotated.
+def create_labels(file, coordinates, annotated, confidence=None):
+    """Write coordinates, which of them are annotated, and how sure a model was of the others.
 
     Parameters
     ----------
@@ -156,9 +170,13 @@ def create_labels(file, coordinates, annotated):
         (x, y) in pixels, -1 for none.
     annotated : ndarray of shape (n_samples, n_keypoints), bool
         Which of them are annotated.
+    confidence : ndarray of shape (n_samples, n_keypoints) or None
+        0..1; NaN: no model's. None, or nothing but NaN, writes none.
     """
     file.create_dataset("annotations", data=coordinates, dtype=np.float64)
     file.create_dataset("annotated", data=annotated, dtype=bool)
+    if confidence is not None and not np.isnan(confidence).all():
+        file.create_dataset("confidence", data=confidence, dtype=np.float32)
 
 
 def create_skeleton(file, table, names):
@@ -190,7 +208,7 @@ def copy_others(source, file):
         Where to: skeleton, names, datasets of other names and the attributes of the file.
     """
     for name in source:
-        if name not in _ALL[:3]:
+        if name not in _FOR_EACH_IMAGE:
             source.copy(source[name], file, name)
     for name, value in source.attrs.items():
         file.attrs[name] = value

@@ -61,6 +61,9 @@ def read_annotations(
             (x, y) in pixels, as they are in the file; NaN where not labelled.
         annotated : ndarray of shape (n_samples, n_keypoints), bool
             The marks in the file. An annotated keypoint that is NaN was looked for in vain.
+        confidence : ndarray of shape (n_samples, n_keypoints)
+            How sure a model was of the keypoints that it put there, 0..1
+            (`skpose.sampling.initialize_annotations`); NaN for all others.
         skeleton : Skeleton
             The bodyparts.
         index : ndarray of shape (n_samples,)
@@ -116,6 +119,7 @@ def read_annotations(
         images=images,
         keypoints=keypoints[index],
         annotated=stored.annotated[index],
+        confidence=np.where(stored.annotated, np.nan, stored.known_confidence)[index],
         skeleton=skeleton,
         index=index,
         filename=images.path,
@@ -161,6 +165,8 @@ def write_annotations(path, images, keypoints=None, *, skeleton, annotated=None,
     The datasets are ``images`` (uint8), ``annotations`` (float64, n_samples x n_keypoints x 2, -1
     where not labelled), ``annotated`` (bool, n_samples x n_keypoints), ``skeleton`` (int32,
     n_keypoints x 2: parent and partner, -1 for none) and ``skeleton_names`` (bytes, UTF-8).
+    `update_annotations` adds ``confidence`` (float32, n_samples x n_keypoints), which DeepPoseKit
+    does not read.
 
     Examples
     --------
@@ -235,6 +241,7 @@ def append_images(path, images, keypoints=None, *, annotated=None):
             file,
             np.concatenate([stored.coordinates, labels[0]]),
             np.concatenate([stored.annotated, labels[1]]),
+            np.concatenate([stored.known_confidence, np.full(labels[1].shape, np.nan)]),
         )
         with open_hdf5(path) as old_file:
             copy_others(old_file, file)
@@ -295,11 +302,12 @@ def merge_annotations(paths, out, *, overwrite=False):
             file,
             np.concatenate([stored.coordinates for stored in sets]),
             np.concatenate([stored.annotated for stored in sets]),
+            np.concatenate([stored.known_confidence for stored in sets]),
         )
         create_skeleton(file, sets[0].table, names)
 
 
-def update_annotations(path, index, keypoints, *, annotated=None):
+def update_annotations(path, index, keypoints, *, annotated=None, confidence=None):
     """Change the keypoints of some images of an annotation set.
 
     The file is copied, changed and put in the old one's place when it is complete: it costs about
@@ -316,6 +324,8 @@ def update_annotations(path, index, keypoints, *, annotated=None):
     annotated : array-like of shape (n_samples, n_keypoints), bool, default=None
         Which keypoints to mark as annotated: True also for one that is NaN because it cannot be
         seen, False for a model's guess. None: those that are not NaN.
+    confidence : array-like of shape (n_samples, n_keypoints), default=None
+        How sure a model is of its guesses, 0..1; NaN for what is not its guess. None: all NaN.
 
     Raises
     ------
@@ -354,11 +364,17 @@ def update_annotations(path, index, keypoints, *, annotated=None):
         )
     labels = _check_labels(keypoints, annotated, len(index), len(stored.table))
     stored.coordinates[index], stored.annotated[index] = labels
+    known = stored.known_confidence
+    known[index] = _check_confidence(confidence, len(index), len(stored.table))
     with replacing(path, overwrite=True) as new:
         shutil.copyfile(path, new)
         with h5py.File(new, "r+") as file:
             file["annotations"][...] = stored.coordinates
             file["annotated"][...] = stored.annotated
+            if "confidence" in file:
+                file["confidence"][...] = known
+            elif confidence is not None:
+                file.create_dataset("confidence", data=known, dtype=np.float32)
 
 
 def _check_option(name, value, options):
@@ -453,6 +469,20 @@ def _check_labels(keypoints, annotated, n_samples, n_keypoints):
             f"{annotated.dtype} of shape {annotated.shape}."
         )
     return np.where(is_nan[..., np.newaxis], -1.0, keypoints), annotated
+
+
+def _check_confidence(confidence, n_samples, n_keypoints):
+    """Give confidences as they are stored, NaN for none."""
+    shape = (n_samples, n_keypoints)
+    if confidence is None:
+        return np.full(shape, np.nan)
+    confidence = np.asarray(confidence, dtype=np.float64)
+    if confidence.shape != shape or np.isinf(confidence).any():
+        raise ValueError(
+            f"confidence must be finite numbers or NaN of shape {shape}, (n_samples, n_keypoints), "
+            f"but is of shape {confidence.shape}."
+        )
+    return confidence
 
 
 def _choose_frames(frames, labelled, is_labelled, stored):

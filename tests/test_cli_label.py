@@ -1,0 +1,214 @@
+import json
+
+from click.testing import CliRunner
+import h5py
+import numpy as np
+import pytest
+
+import skpose
+from skpose import Skeleton
+from skpose.cli import main
+from skpose.datasets import make_poses, read_annotations, update_annotations, write_annotations
+
+av = pytest.importorskip("av")
+
+N_FRAMES = 40
+SMALL = ["--set", "model__filters=4", "--set", "augmenter=None"]
+
+
+def run(*arguments, ok=True):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert (result.exit_code == 0) == ok, result.output
+    if not ok:
+        assert "Traceback" not in result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.output
+
+
+def write_video(path, images):
+    """Every frame can be told from its pixels: nothing is lost in the compression."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("ffv1", rate=25, width=images.shape[2], height=images.shape[1])
+        stream.pix_fmt = "gray"
+        for image in images:
+            frame = av.VideoFrame.from_ndarray(image[..., 0], format="gray")
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+
+
+def read(path):
+    data = read_annotations(path, labelled="all", frames="all")
+    with h5py.File(path) as file:
+        data.frames = json.loads(file["sources"].asstr()[()])
+    return data
+
+
+@pytest.fixture(scope="module")
+def poses():
+    return make_poses(N_FRAMES, image_size=32, random_state=0, return_bunch=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, poses):
+    folder = tmp_path_factory.mktemp("label")
+    write_video(folder / "mouse.mkv", poses.images)
+    poses.skeleton.to_csv(folder / "skeleton.csv")
+    return folder
+
+
+def sample(folder, out, *arguments, ok=True):
+    skeleton = ["--skeleton", folder / "skeleton.csv"]
+    return run(
+        "sample",
+        folder / "mouse.mkv",
+        "-o",
+        out,
+        *skeleton,
+        "--grey",
+        "--seed",
+        0,
+        *arguments,
+        ok=ok,
+    )
+
+
+def label(path, poses, n_frames=None):
+    """Give frames of the set the keypoints that they have, as a person would."""
+    data = read(path)
+    (numbers,) = data.frames.values()
+    index = np.flatnonzero(~data.annotated.any(axis=1))[:n_frames]
+    update_annotations(path, index, poses.keypoints[np.array(numbers)[index]])
+
+
+@pytest.mark.parametrize("by", ["kmeans", "random"])
+def test_sample_makes_a_set_of_the_frames_that_it_names(by, folder, poses, tmp_path):
+    out = tmp_path / "set.h5"
+    assert "8 frames of 1 video(s)" in sample(folder, out, "--n", 8, "--by", by)
+    data = read(out)
+    (numbers,) = data.frames.values()
+    assert data.skeleton == poses.skeleton
+    assert len(set(numbers)) == 8
+    np.testing.assert_array_equal(np.asarray(data.images), poses.images[numbers])
+    assert not data.annotated.any()
+    assert np.isnan(data.keypoints).all()
+
+
+def test_sample_is_reproducible_and_keeps_its_distance(folder, tmp_path):
+    for name in ("a.h5", "b.h5"):
+        sample(folder, tmp_path / name, "--n", 5, "--min-separation", 4)
+    first, second = (read(tmp_path / name).frames for name in ("a.h5", "b.h5"))
+    assert first == second
+    (numbers,) = first.values()
+    assert np.diff(numbers).min() >= 4
+
+
+def test_append_takes_no_frame_twice_and_keeps_labels(folder, poses, tmp_path):
+    out = tmp_path / "set.h5"
+    sample(folder, out, "--n", 8)
+    label(out, poses, 3)
+    before = read(out)
+    sample(folder, out, "--n", 32, "--append")
+    after = read(out)
+    (numbers,) = after.frames.values()
+    assert sorted(numbers) == list(range(N_FRAMES))
+    np.testing.assert_array_equal(np.asarray(after.images), poses.images[numbers])
+    np.testing.assert_array_equal(after.keypoints[:8], before.keypoints)
+    assert after.annotated.sum() == before.annotated.sum()
+
+
+def test_step_looks_at_some_frames_only(folder, tmp_path):
+    sample(folder, tmp_path / "set.h5", "--n", 4, "--step", 10)
+    sample(folder, tmp_path / "more.h5", "--n", 3, "--step", 7)
+    (numbers,) = read(tmp_path / "set.h5").frames.values()
+    assert numbers == [0, 10, 20, 30]
+    sample(folder, tmp_path / "more.h5", "--n", 2, "--step", 5, "--append")
+    (numbers,) = read(tmp_path / "more.h5").frames.values()
+    assert len(set(numbers)) == 5
+
+
+def test_several_videos_share_the_frames(folder, poses, tmp_path):
+    other = tmp_path / "other.mkv"
+    write_video(other, poses.images[:10])
+    out = tmp_path / "set.h5"
+    skeleton = ["--skeleton", folder / "skeleton.csv"]
+    run("sample", folder / "mouse.mkv", other, "-o", out, "--n", 7, *skeleton, "--seed", 0)
+    data = read(out)
+    assert [len(numbers) for numbers in data.frames.values()] == [4, 3]
+    assert data.images.shape == (7, 32, 32, 3)
+
+
+def test_videos_of_different_sizes_make_no_set(folder, poses, tmp_path):
+    other = tmp_path / "other.mkv"
+    write_video(other, poses.images[:5, :16])
+    arguments = [folder / "mouse.mkv", other, "-o", tmp_path / "set.h5"]
+    output = run("sample", *arguments, "--skeleton", folder / "skeleton.csv", ok=False)
+    assert "16 x 32 pixels" in output
+    assert not (tmp_path / "set.h5").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--by", "confidence"], "needs a trained model"),
+        (["--by", "ensemble"], "needs a trained model"),
+        (["--append"], "does not exist"),
+        (["--append", "--overwrite"], "not both"),
+        (["--by", "mean"], "is not one of"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(arguments, message, folder, tmp_path):
+    assert message in sample(folder, tmp_path / "set.h5", *arguments, ok=False)
+
+
+def test_a_set_is_not_overwritten_unless_told(folder, tmp_path):
+    out = tmp_path / "set.h5"
+    sample(folder, out, "--n", 3)
+    before = out.read_bytes()
+    assert "--overwrite" in sample(folder, out, "--n", 4, ok=False)
+    assert out.read_bytes() == before
+    sample(folder, out, "--n", 4, "--overwrite")
+    assert len(read(out).images) == 4
+
+
+def test_a_new_set_needs_bodyparts(folder, tmp_path):
+    output = run("sample", folder / "mouse.mkv", "-o", tmp_path / "set.h5", ok=False)
+    assert "--skeleton" in output
+
+
+def test_initialize_says_that_all_is_labelled(tmp_path, poses, monkeypatch):
+    out, model = tmp_path / "set.h5", tmp_path / "model"
+    write_annotations(out, poses.images, poses.keypoints, skeleton=poses.skeleton)
+    model.touch()
+
+    class Estimator:
+        skeleton = poses.skeleton
+
+    monkeypatch.setattr(skpose, "load", lambda path: Estimator(), raising=False)
+    assert "nothing was changed" in run("initialize", model, out)
+    Estimator.skeleton = Skeleton(["head"])
+    assert "skeleton has 1 bodyparts" in run("initialize", model, out, ok=False)
+
+
+@pytest.mark.slow
+def test_once_round_the_loop(folder, poses, tmp_path):
+    out, model = tmp_path / "set.h5", tmp_path / "model.skpose"
+    sample(folder, out, "--n", 8)
+    label(out, poses, 5)
+    run("train", out, model, "--epochs", 1, "--batch-size", 4, "--seed", 0, *SMALL)
+
+    assert "3 of 8 images" in run("initialize", model, out)
+    data = read(out)
+    assert data.annotated.sum() == 5 * len(poses.skeleton)
+    assert np.isfinite(data.keypoints).all()
+    assert np.isfinite(data.confidence[5:]).all()
+
+    label(out, poses)  # correct the guesses
+    run(
+        *["sample", folder / "mouse.mkv", "-o", out, "--append", "--n", 4],
+        *["--model", model, "--min-separation", 2],
+    )
+    label(out, poses)
+    (numbers,) = read(out).frames.values()
+    np.testing.assert_allclose(read_annotations(out).keypoints, poses.keypoints[numbers])
+    run("train", out, model, "--resume", "--epochs", 1)
+    assert skpose.load(model).n_iter_ == 2
