@@ -16,8 +16,8 @@ The conventions of every array, said once:
 - `Skeleton`: names of the bodyparts, a parent for each (or none), a left/right partner for each.
 
 The way of an image: ``datasets -> preprocessing, augment -> targets -> models -> layers ->
-estimator -> metrics, plot``. Names are loaded when they are first used, so ``import skpose`` is
-quick.
+estimator -> metrics, plot -> video -> sampling -> individuals``. Names are loaded when they are
+first used, so ``import skpose`` is quick.
 """
 
 from importlib import import_module as _import_module
@@ -33,13 +33,16 @@ _SUBPACKAGES = {
     "baseline",
     "datasets",
     "estimator",
+    "individuals",
     "layers",
     "metrics",
     "models",
     "plot",
     "preprocessing",
+    "sampling",
     "skeleton",
     "targets",
+    "video",
 }
 
 __version__ = _version("skpose")

@@ -20,13 +20,16 @@ def _public_objects():
         "baseline",
         "datasets",
         "estimator",
+        "individuals",
         "layers",
         "metrics",
         "models",
         "plot",
         "preprocessing",
+        "sampling",
         "skeleton",
         "targets",
+        "video",
     ):
         module = importlib.import_module(f"skpose.{package}")
         for name in module.__all__:

@@ -1,0 +1,158 @@
+"""Tracks and poses from SLEAP's files."""
+
+import warnings
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from skpose.individuals._tracks import sort_tracks
+from skpose.preprocessing import body_axes
+from skpose.skeleton import Skeleton
+
+
+def read_sleap(path, *, video=0, anchor=None, front=None, back=None):
+    """Read tracks and poses from a SLEAP file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, ``.slp``.
+    video : int, default=0
+        Which of the file's videos.
+    anchor : str, default=None
+        The bodypart that an individual's position is taken from. Where it is not visible, and with
+        None, the position is the mean of the visible bodyparts.
+    front, back : str, default=None
+        The bodyparts at the ends of the body axis, which give the angles. None: no angles.
+
+    Returns
+    -------
+    Bunch
+        - ``tracks`` : pandas.DataFrame with the columns frame, id (the track's name), x, y and, if
+          `front` and `back` are given, angle (NaN where one of them is not visible)
+        - ``keypoints`` : ndarray of shape (n_rows, n_keypoints, 2), (x, y) in pixels of the video
+          of the same rows; NaN: not visible
+        - ``confidence`` : ndarray of shape (n_rows, n_keypoints), 1 for what a person labelled
+        - ``skeleton`` : Skeleton, left/right partners guessed from the names if SLEAP has none
+
+    Raises
+    ------
+    ImportError
+        If sleap-io is not installed.
+    ValueError
+        If the file has no such video or bodypart, or no tracks.
+
+    Warns
+    -----
+    UserWarning
+        If instances are left out because they belong to no track.
+
+    Notes
+    -----
+    SLEAP's x and y have pixel centres at whole numbers too. Of a track's two instances in one
+    frame, the one that a person made is taken, not the prediction.
+    """
+    labels = _load(path)
+    if not 0 <= video < len(labels.videos):
+        raise ValueError(f"{path} has {len(labels.videos)} videos, but video is {video}.")
+    skeleton = labels.skeletons[0]
+    names = list(skeleton.node_names)
+    rows, n_lost = _collect(labels.find(labels.videos[video]))
+    if not rows:
+        raise ValueError(
+            f"{path} has no instances with tracks in video {video} ({n_lost} without). Track them "
+            "in SLEAP first, or find the individuals with track_individuals."
+        )
+    if n_lost:
+        warnings.warn(
+            f"{n_lost} of {n_lost + len(rows)} instances of {path} belong to no track, and are "
+            "left out.",
+            UserWarning,
+            stacklevel=2,
+        )
+    frames, ids, keypoints, confidence = (list(column) for column in zip(*rows, strict=True))
+    keypoints, confidence = np.stack(keypoints), np.stack(confidence)
+    tracks = _tracks(frames, ids, keypoints, names, anchor, front, back)
+    seen = tracks[["x", "y"]].notna().all(axis=1).to_numpy()
+    order = np.argsort(tracks["frame"].to_numpy()[seen], kind="stable")
+    return Bunch(
+        tracks=sort_tracks(tracks),
+        keypoints=keypoints[seen][order],
+        confidence=confidence[seen][order],
+        skeleton=_skeleton(skeleton),
+    )
+
+
+def _load(path):
+    try:
+        import sleap_io
+    except ImportError as error:
+        raise ImportError(
+            "SLEAP's files are read by sleap-io: pip install 'skpose[sleap]'.", name="sleap_io"
+        ) from error
+    return sleap_io.load_slp(str(path), open_videos=False)
+
+
+def _collect(labelled_frames):
+    """List (frame, id, keypoints, confidence) of each instance with a track; count the others."""
+    rows, n_lost = [], 0
+    for labelled in labelled_frames:
+        chosen = {}
+        for instance in [*labelled.predicted_instances, *labelled.user_instances]:
+            if instance.track is None:
+                n_lost += 1
+            else:
+                chosen[id(instance.track)] = instance
+        for instance in chosen.values():
+            points = instance.numpy().astype(np.float64)
+            rows.append(
+                (int(labelled.frame_idx), instance.track.name, points, _confidence(instance))
+            )
+    return rows, n_lost
+
+
+def _confidence(instance):
+    points = instance.points
+    if "score" in (points.dtype.names or ()):
+        return np.asarray(points["score"], dtype=np.float64).clip(0, 1)
+    return np.ones(len(points))
+
+
+def _tracks(frames, ids, keypoints, names, anchor, front, back):
+    import pandas as pd
+
+    if (front is None) != (back is None):
+        raise ValueError("An angle needs both front and back, but only one of them was given.")
+    visible = np.isfinite(keypoints).all(axis=2, keepdims=True)
+    n_visible = visible.sum(axis=1)
+    centers = np.where(visible, keypoints, 0).sum(axis=1) / np.maximum(n_visible, 1)
+    centers[n_visible[:, 0] == 0] = np.nan
+    if anchor is not None:
+        points = keypoints[:, _position(names, anchor, "anchor")]
+        centers = np.where(np.isfinite(points).all(axis=1, keepdims=True), points, centers)
+    table = {"frame": frames, "id": ids, "x": centers[:, 0], "y": centers[:, 1]}
+    if front is not None:
+        ends = _position(names, front, "front"), _position(names, back, "back")
+        table["angle"] = body_axes(keypoints, *ends)[1]
+    return pd.DataFrame(table)
+
+
+def _position(names, name, what):
+    if name not in names:
+        raise ValueError(f"{what} {name!r} is not a bodypart; bodyparts are {', '.join(names)}.")
+    return names.index(name)
+
+
+def _skeleton(skeleton):
+    names = list(skeleton.node_names)
+    parents = [None] * len(names)
+    for parent, child in skeleton.edge_inds:
+        if parents[child] is None:
+            parents[child] = int(parent)
+    if not skeleton.symmetries:
+        guessed = Skeleton.from_names(names, guess_swaps=True)
+        return Skeleton(names, parents, guessed.to_dict()["swap"])
+    swaps = [None] * len(names)
+    for one, other in skeleton.symmetry_inds:
+        swaps[one], swaps[other] = int(other), int(one)
+    return Skeleton(names, parents, swaps)

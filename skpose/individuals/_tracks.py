@@ -1,0 +1,224 @@
+"""Tracks: a table of where each individual is in each frame."""
+
+from pathlib import Path
+
+import numpy as np
+
+from skpose._files import replacing
+
+_NEEDED = ("frame", "id", "x", "y")
+_COLUMNS = (*_NEEDED, "angle")
+
+
+def make_tracks(positions, angles=None, *, ids=None):
+    """Make a table of tracks from arrays, such as the trajectories of idtracker.ai.
+
+    Parameters
+    ----------
+    positions : array-like of shape (n_frames, n_individuals, 2)
+        (x, y) in pixels of the video; NaN: not seen, which gives no row.
+    angles : array-like of shape (n_frames, n_individuals), default=None
+        The direction that each individual faces, in radians: ``arctan2(dy, dx)`` from back to
+        front, with y pointing down. NaN: not known.
+    ids : sequence of int or str, default=None
+        What to call each individual. None: numbers from 0.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each individual in each frame, with the columns frame, id, x, y and, if there are
+        `angles`, angle.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not agree, or ids are not all different.
+
+    Examples
+    --------
+    >>> from skpose.individuals import make_tracks
+    >>> make_tracks([[[1.0, 2.0], [5.0, 6.0]], [[1.5, 2.0], [float("nan")] * 2]])
+       frame  id    x    y
+    0      0   0  1.0  2.0
+    1      0   1  5.0  6.0
+    2      1   0  1.5  2.0
+    """
+    import pandas as pd
+
+    positions = np.asarray(positions, dtype=np.float64)
+    if positions.ndim != 3 or positions.shape[2] != 2:
+        raise ValueError(
+            "positions must have shape (n_frames, n_individuals, 2), with (x, y) on the last axis, "
+            f"but have {positions.shape}."
+        )
+    n_frames, n_individuals = positions.shape[:2]
+    ids = list(range(n_individuals)) if ids is None else list(ids)
+    if len(ids) != n_individuals or len(set(ids)) != n_individuals:
+        raise ValueError(
+            f"ids must be {n_individuals} different names, one for each individual, but were {ids}."
+        )
+    table = {
+        "frame": np.repeat(np.arange(n_frames), n_individuals),
+        "id": ids * n_frames,
+        "x": positions[..., 0].ravel(),
+        "y": positions[..., 1].ravel(),
+    }
+    if angles is not None:
+        angles = np.asarray(angles, dtype=np.float64)
+        if angles.shape != positions.shape[:2]:
+            raise ValueError(
+                f"angles must have shape {positions.shape[:2]}, one for each position, but have "
+                f"{angles.shape}."
+            )
+        table["angle"] = angles.ravel()
+    tracks = pd.DataFrame(table)
+    return tracks[np.isfinite(positions).all(axis=2).ravel()].reset_index(drop=True)
+
+
+def read_tracks(path, *, anchor=None, front=None, back=None, min_length=1):
+    """Read the tracks of individuals from a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``.csv``: a table with the columns frame (from 0), id, x and y (pixels, pixel centres at
+        whole numbers) and, if known, angle (radians; see `make_tracks`). Others are ignored.
+        ``.slp``: a SLEAP file; see `read_sleap`.
+    anchor, front, back : str, default=None
+        Of SLEAP files only: the bodyparts that give position and angle; see `read_sleap`.
+    min_length : int, default=1
+        Leave out tracks that have fewer rows, such as the fragments that trackers leave behind.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each individual in each frame where it was seen, with the columns frame, id, x, y
+        and, if known, angle; ordered by frame.
+
+    Raises
+    ------
+    ValueError
+        If the table lacks a column, or an individual is twice in a frame.
+    ImportError
+        If a SLEAP file is read without sleap-io.
+    """
+    path = Path(path)
+    if path.suffix == ".slp":
+        from skpose.individuals._sleap import read_sleap
+
+        tracks = read_sleap(path, anchor=anchor, front=front, back=back).tracks
+    elif path.suffix == ".csv":
+        if not (anchor is front is back is None):
+            raise ValueError(
+                "anchor, front and back name bodyparts of SLEAP files; a table of tracks has its "
+                "positions in the columns x and y, and angles in the column angle."
+            )
+        import pandas as pd
+
+        tracks = check_tracks(pd.read_csv(path), name=str(path))
+    else:
+        raise ValueError(
+            f"Tracks are read from .csv or .slp, but {path} ends in {path.suffix!r}. Arrays of "
+            "other trackers become tracks with make_tracks."
+        )
+    return keep_long(sort_tracks(tracks), min_length)
+
+
+def write_tracks(path, tracks, *, overwrite=False):
+    """Write tracks as a table that `read_tracks` reads.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, ``.csv``.
+    tracks : pandas.DataFrame
+        The columns frame, id, x, y and, if known, angle.
+    overwrite : bool, default=False
+        Whether the file may exist.
+    """
+    check_tracks_path(path, overwrite=overwrite)
+    tracks = check_tracks(tracks)
+    with replacing(path, overwrite=overwrite) as temporary:
+        tracks.to_csv(temporary, index=False)
+
+
+def check_tracks_path(path, *, overwrite=False):
+    """Check that tracks can be written to `path`, before any work starts."""
+    path = Path(path)
+    if path.suffix != ".csv":
+        raise ValueError(f"Tracks are written as .csv, but {path} ends in {path.suffix!r}.")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists already. Use overwrite to replace it.")
+
+
+def check_tracks(tracks, *, n_frames=None, name="tracks"):
+    """Check that a table is one of tracks.
+
+    Parameters
+    ----------
+    tracks : pandas.DataFrame
+        At least the columns frame, id, x and y.
+    n_frames : int, default=None
+        Length of the video, if known.
+    name : str, default="tracks"
+        What the messages call it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        frame (int), id, x, y and, if there, angle; the rows as they were, numbered from 0.
+    """
+    columns = [str(column) for column in getattr(tracks, "columns", ())]
+    missing = [column for column in _NEEDED if column not in columns]
+    if missing:
+        raise ValueError(
+            f"{name} must be a table with the columns frame, id, x, y and, if known, angle, but "
+            f"lacks {', '.join(missing)}; it has {', '.join(columns) or 'none'}."
+        )
+    tracks = tracks[[column for column in _COLUMNS if column in columns]].reset_index(drop=True)
+    for column in set(tracks.columns) - {"id"}:
+        if tracks[column].dtype.kind not in "iuf":
+            raise TypeError(
+                f"{name}: column {column} must hold numbers, not {tracks[column].dtype}."
+            )
+    frame = tracks["frame"].to_numpy()
+    if not (np.isfinite(frame).all() and (frame == np.floor(frame)).all() and (frame >= 0).all()):
+        raise ValueError(f"{name}: column frame must hold whole numbers from 0.")
+    tracks["frame"] = frame.astype(np.int64)
+    if n_frames is not None and len(frame) and frame.max() >= n_frames:
+        raise ValueError(
+            f"{name} go on to frame {int(frame.max())}, but the video has {n_frames} frames, "
+            "counted from 0. Do they belong to another video?"
+        )
+    if tracks["id"].isna().any():
+        raise ValueError(f"{name}: {tracks['id'].isna().sum()} rows have no id.")
+    if np.isinf(tracks[["x", "y"]].to_numpy(dtype=float)).any():
+        raise ValueError(f"{name} contain infinity. Leave out rows of individuals not seen.")
+    twice = tracks.duplicated(["frame", "id"])
+    if twice.any():
+        row = tracks[twice].iloc[0]
+        raise ValueError(
+            f"{name}: individual {row['id']!r} is twice in frame {int(row['frame'])}. Each may "
+            "have one row a frame."
+        )
+    return tracks
+
+
+def sort_tracks(tracks):
+    """Give the rows with a position, ordered by frame and then as they were."""
+    known = tracks[["x", "y"]].notna().all(axis=1)
+    return tracks[known].sort_values("frame", kind="stable").reset_index(drop=True)
+
+
+def keep_long(tracks, min_length):
+    """Give the tracks of at least so many rows."""
+    if min_length <= 1:
+        return tracks
+    lengths = tracks.groupby("id")["id"].transform("size")
+    return tracks[lengths >= min_length].reset_index(drop=True)
+
+
+def list_ids(tracks):
+    """Give the individuals' ids: numbers in their order, other names as they first occur."""
+    ids = tracks["id"].unique().tolist()
+    return sorted(ids) if all(isinstance(i, int | float) for i in ids) else ids
