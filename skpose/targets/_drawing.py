@@ -167,18 +167,21 @@ def _join_limbs(segments, segments_seen, graph, xp):
             xp.max(segments, axis=-1, keepdims=True),
             xp.min(segments_seen, axis=-1, keepdims=True),
         )
-    start = graph.layer_sizes[0]
-    limbs, seen = segments[..., :start], segments_seen[..., :start]
-    for size in graph.layer_sizes[1:]:
-        layer = slice(start, start + size)
-        limbs = _combine(xp.maximum, limbs, segments[..., layer], xp)
-        seen = _combine(xp.minimum, seen, segments_seen[..., layer], xp)
-        start += size
-    return limbs, seen
+    # From the last layer, which has the fewest limbs, to the first, which has all.
+    limbs = limbs_seen = None
+    stop = len(graph.children)
+    for size in reversed(graph.layer_sizes):
+        layer = slice(stop - size, stop)
+        limbs = _combine(xp.maximum, segments[..., layer], limbs, xp)
+        limbs_seen = _combine(xp.minimum, segments_seen[..., layer], limbs_seen, xp)
+        stop -= size
+    return limbs, limbs_seen
 
 
 def _combine(function, values, others, xp):
-    """Apply a function to the first values and the others, of which there may be fewer."""
+    """Apply a function to the first values and the others, of which there may be fewer or none."""
+    if others is None:
+        return values
     size = others.shape[-1]
     joined = function(values[..., :size], others)
     if size == values.shape[-1]:

@@ -116,9 +116,10 @@ def _fit_gaussians(windows, inside, sigma, xp):
     shift = _centroid(windows, xp)
     limit = max(1.0, 1.5 * sigma)  # further from the highest cell it is another peak
     for _ in range(_N_STEPS):
-        step = _newton_step(*_correlate(windows, inside, shift, sigma, xp), sigma, xp)
+        correlation, norms = _correlate(windows, inside, shift, sigma, xp)
+        step = _newton_step(correlation, norms, sigma, xp)
         shift = xp.clip(shift + xp.clip(step, -1.0, 1.0), -limit, limit)
-    correlation, norms = _correlate(windows, inside, shift, sigma, xp)
+    # Before the last step, which is too short to change the height.
     return shift, correlation[:, 0, 0] / (norms[:, 0, 0, 0] * norms[:, 1, 0, 0])
 
 
