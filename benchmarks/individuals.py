@@ -33,6 +33,7 @@ from skpose.individuals import (
     write_individuals,
 )
 from skpose.models import StackedDenseNet
+from skpose.preprocessing import body_axes
 from skpose.video import VideoFrames, draw_video
 
 BOX = 160
@@ -131,6 +132,23 @@ def describe(errors):
     }
 
 
+def midline_offset(X, tracks, keypoints):
+    """Give by how much bodies lie beside keypoints, (x, y) in the image, from pixels alone.
+
+    Across the axis from thorax to head, the bright body should be in the middle whatever way the
+    fly faces. If all keypoints are off by one vector in the image, the body is beside the axis by
+    that vector's part across it, which a regression on the direction finds.
+    """
+    centers, angles = body_axes(keypoints, 0, 2)
+    seen = np.isfinite(angles)
+    tracks = tracks[seen].assign(x=centers[seen, 0], y=centers[seen, 1], angle=angles[seen])
+    strips = np.asarray(crop_individuals(X, tracks, (41, 9), align=True))[..., 0]
+    weight = np.clip(strips.mean(axis=2) - 90, 0, None)  # grey levels; the body, not the ground
+    beside = (weight * np.arange(-20, 21)).sum(axis=1) / np.maximum(weight.sum(axis=1), 1)
+    across = np.stack([-np.sin(angles[seen]), np.cos(angles[seen]), np.ones(seen.sum())], axis=1)
+    return np.linalg.lstsq(across, beside)[0][:2].round(2).tolist()
+
+
 def evaluate(folder, arguments):
     X, tracks, keypoints, skeleton = read(folder)
     test = split(len(X))[2]
@@ -150,7 +168,11 @@ def evaluate(folder, arguments):
     start = time.perf_counter()
     poses = predict_individuals(estimator, X, tracks, box_size=BOX)
     rate = len(X) / (time.perf_counter() - start)
-    errors = np.linalg.norm(poses.keypoints - labels, axis=3)
+    differences = poses.keypoints - labels
+    errors = np.linalg.norm(differences, axis=3)
+    offset = np.nanmedian(differences[split(len(X))[0]], axis=(0, 1, 2))
+    errors_beside_offset = np.linalg.norm(differences - offset, axis=3)
+    ours = poses.keypoints[tracks["frame"], tracks["id"].map(FLIES.index)]
     from_own = predict_individuals(estimator, X, own, box_size=BOX)
     matched = np.take_along_axis(from_own.keypoints, order[..., None, None], axis=1)
     own_errors = np.linalg.norm(matched - labels, axis=3)
@@ -180,9 +202,13 @@ def evaluate(folder, arguments):
             },
             "epochs": estimator.n_iter_,
             "best_epoch": estimator.best_epoch_ + 1,
-            "parameters": estimator.model_.count_params(),
+            "parameters": estimator.model_.network.count_params(),
             "test_frames": int(test.sum()),
             "distance_to_sleap": describe(errors[test]),
+            "offset_to_sleap_px": offset.round(2).tolist(),
+            "distance_to_sleap_beside_offset": describe(errors_beside_offset[test]),
+            "bodies_beside_sleap_px": midline_offset(X, tracks, keypoints),
+            "bodies_beside_ours_px": midline_offset(X, tracks, ours),
             "distance_to_sleap_in_trained_blocks": describe(errors[split(len(X))[0]]),
             "distance_to_sleap_from_own_tracks": describe(own_errors[test]),
             "median_px_of_bodypart": dict(zip(skeleton.names, by_bodypart, strict=True)),

@@ -92,7 +92,10 @@ for seed in range(n_repeats):
 # %%
 # What was chosen, and what it was worth
 # --------------------------------------
-# Every point is a network, lines join their means.
+# By chance, one frame in five shows movement, as in the video. In the first round from clusters it
+# is 60 to 70 %, in the second even more: frames that are excluded count as chosen from their
+# clusters, so what is left is what is rare. In the figure every point is a network, and lines join
+# their means.
 
 figure, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
 n_labelled = [n_start, n_start + n_more]
