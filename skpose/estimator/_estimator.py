@@ -327,7 +327,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         vars(self).pop("_saved_network", None)
         self._network = self._build_network(seed)
         compile_network(self._network, self.optimizer, self.learning_rate)
-        self._predict = None
+        self._compiled = None
         self.history_, self.n_iter_, self.best_epoch_ = {}, 0, None
         self._unfinished = False
 
@@ -455,7 +455,15 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         from skpose.estimator._backend import compile_prediction
 
         model = self.model_
-        self._predict = compile_prediction(model, model.find_keypoints)
+        self._compiled = {
+            "keypoints": compile_prediction(model, model.find_keypoints),
+            "maps": compile_prediction(model, lambda images: model(images)[-1]),
+        }
+
+    def _get_compiled(self, name):
+        if self._compiled is None:
+            self._compile()
+        return self._compiled[name]
 
     def predict(self, X, *, return_confidence=False, batch_size=None):
         """Find the bodyparts in images.
@@ -478,11 +486,10 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         batch = ImageBatch.wrap(check_images(X, n_channels=self.image_shape_[2]))
-        if self._predict is None:
-            self._compile()
+        find = self._get_compiled("keypoints")
         peaks = np.empty((len(batch), self.n_keypoints_, 3))
         for part in _parts(len(batch), batch_size):
-            peaks[part] = self._predict(np.asarray(batch[part]))
+            peaks[part] = find(np.asarray(batch[part]))
         keypoints = batch.to_user(peaks[..., :2])
         return (keypoints, peaks[..., 2]) if return_confidence else keypoints
 
@@ -503,15 +510,12 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             shows stands in ``targets_.map_names_``.
         """
         check_is_fitted(self)
-        from skpose.estimator._backend import compile_prediction
-
         batch = ImageBatch.wrap(check_images(X, n_channels=self.image_shape_[2]))
-        model = self.model_
-        predict = compile_prediction(model, lambda images: model(images)[-1])
+        draw = self._get_compiled("maps")
         n_rows, n_columns = (-(-side // self.targets_.stride) for side in batch.shape[1:3])
         maps = np.empty((len(batch), n_rows, n_columns, self.targets_.n_maps_), dtype=np.float32)
         for part in _parts(len(batch), batch_size):
-            maps[part] = predict(np.asarray(batch[part]))
+            maps[part] = draw(np.asarray(batch[part]))
         return maps
 
     def score(self, X, y, sample_weight=None):
@@ -570,8 +574,8 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         if "_network" in state:
             del state["_network"]
             state["_saved_network"] = self._network_state()
-        if "_predict" in state:
-            state["_predict"] = None
+        if "_compiled" in state:
+            state["_compiled"] = None
         return state
 
     def __reduce__(self):

@@ -238,5 +238,5 @@ def _restore(header, custom):
     for name in _FITTED + _PRIVATE:
         setattr(estimator, name, fitted[name])
     estimator.augmenters_ = []
-    estimator._predict = None
+    estimator._compiled = None
     return estimator
