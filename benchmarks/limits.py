@@ -10,9 +10,9 @@ TensorFlow, a convolution of the kind that the networks have, and additions to a
 cache holds.
 
 The least time of the operations is what they take at the rate of the best matrix product, which the
-best convolutions can exceed by some per cent. The least time of the layers adds that each layer reads its inputs and writes its outputs, at the rate of the
-memory where that takes longer: right where the caches hold nothing between layers, so batches can
-get below it where they do.
+best convolutions can exceed by some per cent. The least time of the layers adds that each layer
+reads its inputs and writes its outputs, at the rate of the memory where that takes longer: right
+where the caches hold nothing between layers, so a network can get below it where they do.
 """
 
 import argparse
