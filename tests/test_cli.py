@@ -62,7 +62,7 @@ def test_demo_runs_with_little_work(tmp_path):
 def test_train_writes_a_model_with_the_skeleton_of_the_labels(model_file):
     estimator = skpose.load(model_file)
     assert estimator.skeleton.names[0] == "snout"
-    assert estimator.model.growth_rate == 4
+    assert estimator.model.filters == 4
     assert estimator.n_iter_ == 1
 
 

@@ -19,7 +19,14 @@ from sklearn.utils import estimator_checks
 from skpose import PoseEstimator
 from skpose.augment import Augmenter, ImgaugAugmenter, import_imgaug
 from skpose.baseline import MeanPoseRegressor
-from skpose.models import LEAP, CustomArchitecture, DeepLabCut, StackedDenseNet, StackedHourglass
+from skpose.models import (
+    LEAP,
+    CustomArchitecture,
+    DeepLabCut,
+    ResidualUNet,
+    StackedDenseNet,
+    StackedHourglass,
+)
 from skpose.preprocessing import EgocentricAligner, ImageCropper, ImageResizer
 from skpose.targets import ConfidenceMaps
 
@@ -162,6 +169,7 @@ ARCHITECTURES = [
     CustomArchitecture(tiny_network),
     DeepLabCut(),
     LEAP(),
+    ResidualUNet(),
     StackedDenseNet(),
     StackedHourglass(),
 ]
