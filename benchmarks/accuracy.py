@@ -1,7 +1,8 @@
-"""Errors on real frames that were not trained on.
+r"""Errors on real frames that were not trained on.
 
     SKPOSE_DATA=... python benchmarks/accuracy.py fly --epochs 250
-    SKPOSE_DATA=... python benchmarks/accuracy.py fly --model stacked_densenet --epochs 100 --lr-patience 10
+    SKPOSE_DATA=... python benchmarks/accuracy.py fly --model stacked_densenet --epochs 100 \
+        --lr-patience 10
     SKPOSE_DATA=... python benchmarks/accuracy.py openfield --epochs 50
 
 ``fly`` with ``stacked_densenet`` has the hyperparameters of Graving et al. (2019): 2 stacks with a
