@@ -1,10 +1,9 @@
 """The frames of a video, one after the other."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
 from skpose.preprocessing import ImageBatch
+from skpose.video._threads import read_ahead
 
 
 def read_in_order(X, n_at_once, start=0, stop=None):
@@ -22,15 +21,11 @@ def read_in_order(X, n_at_once, start=0, stop=None):
     """
     stop = len(X) if stop is None else stop
     if hasattr(X, "iter_batches"):
-        parts = iter(X.iter_batches(n_at_once, start, stop))
+        parts = X.iter_batches(n_at_once, start, stop)
     else:
         starts = range(start, stop, n_at_once)
         parts = ((first, _read(X, first, min(first + n_at_once, stop))) for first in starts)
-    with ThreadPoolExecutor(1) as executor:
-        ahead = executor.submit(next, parts, None)
-        while (part := ahead.result()) is not None:
-            ahead = executor.submit(next, parts, None)
-            yield part
+    yield from read_ahead(parts, n_ahead=1)
 
 
 def _read(X, start, stop):
