@@ -24,7 +24,7 @@ WAY = [
     {"video"},
     {"sampling"},
     {"individuals"},
-    {"_predictions", "_demo"},
+    {"_demo"},
     {"cli"},
     {"__main__"},
 ]

@@ -83,10 +83,10 @@ def _predict_videos(model_file, paths, out, ending, jobs, options):
 
 def _predict_images(model_file, paths, out, batch_size, overwrite):
     import skpose
-    from skpose._predictions import check_predictions_path, write_predictions
     from skpose.datasets import ImageFiles, read_annotations
+    from skpose.video._table import check_table_path, write_table
 
-    check_predictions_path(out, overwrite=overwrite)
+    check_table_path(out, overwrite=overwrite)
     estimator = skpose.load(model_file)
     if paths[0].suffix.lower() in _SETS:
         X = read_annotations(paths[0], labelled="all", frames="all").images
@@ -95,12 +95,6 @@ def _predict_images(model_file, paths, out, batch_size, overwrite):
         X = ImageFiles(paths, n_channels=estimator.image_shape_[2])
         frames = [str(path) for path in paths]
     keypoints, confidence = estimator.predict(X, return_confidence=True, batch_size=batch_size)
-    write_predictions(
-        out,
-        keypoints,
-        confidence,
-        names=_names(estimator),
-        frames=frames,
-        overwrite=overwrite,
-    )
+    poses = np.concatenate([keypoints, confidence[..., np.newaxis]], axis=2)
+    write_table(out, poses, names=_names(estimator), frames=frames, overwrite=overwrite)
     click.echo(f"{len(keypoints)} frames, mean confidence {confidence.mean():.2f}, are in {out}")
