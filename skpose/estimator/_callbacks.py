@@ -5,6 +5,8 @@ import time
 
 import keras
 
+from skpose._duration import format_duration
+
 __all__ = ["BestEpoch", "Checkpoint", "FreezeEncoder", "Progress"]
 
 
@@ -165,7 +167,7 @@ class Progress(keras.callbacks.Callback):
         if now - self._last_line >= self.interval or n_done == self.n_epochs:
             self._last_line = now
             left = (now - self._start) / n_done * (self.n_epochs - n_done)
-            line = f"epoch {n_done}/{self.n_epochs}  {text}  at most {_duration(left)} left"
+            line = f"epoch {n_done}/{self.n_epochs}  {text}  at most {format_duration(left)} left"
             print(line, file=sys.stderr, flush=True)
 
     def _describe(self, logs):
@@ -184,9 +186,3 @@ class Progress(keras.callbacks.Callback):
         if getattr(self, "_bar", None) is not None:
             self._bar.stop()
             self._bar = None
-
-
-def _duration(seconds):
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -5,6 +5,8 @@ import os
 import sys
 import time
 
+from skpose._duration import format_duration
+
 __all__ = ["VideoProgress"]
 
 _WINDOW = 30.0  # seconds over which the speed is taken
@@ -78,10 +80,3 @@ class VideoProgress:
     def __exit__(self, kind, error, traceback):
         if self._bar is not None:
             self._bar.stop()
-
-
-def format_duration(seconds):
-    """Give hours, minutes and seconds as a text."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skpose._duration import format_duration
 from skpose.baseline import MeanPoseRegressor
 from skpose.video import VideoFrames, predict_video, predict_videos
 from skpose.video._part_file import PartFile
-from skpose.video._progress import VideoProgress, format_duration
+from skpose.video._progress import VideoProgress
 from skpose.video._table import write_table
 from skpose.video._threads import read_ahead
 
