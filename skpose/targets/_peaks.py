@@ -81,12 +81,18 @@ def _coarse_peaks(maps, xp):
     The highest column first: a maximum over whole rows is vectorised, a search is not.
     """
     n_samples, n_rows, n_columns, n_maps = maps.shape if xp is np else xp.shape(maps)
-    j = xp.argmax(xp.max(maps, axis=1), axis=1)
+    j = _argmax(xp.max(maps, axis=1), 1, xp)
     first = xp.arange(n_samples, dtype="int32")[:, None] * (n_rows * n_columns) + j
     first = first * n_maps + xp.arange(n_maps, dtype="int32")
     index = first[:, :, None] + xp.arange(n_rows, dtype="int32") * (n_columns * n_maps)
     column = xp.take(xp.reshape(maps, (-1,)), index)  # (n_samples, n_maps, n_rows)
-    return xp.argmax(column, axis=2), j
+    return _argmax(column, 2, xp), j
+
+
+def _argmax(values, axis, xp):
+    """Find the first of the highest values; of floats, Keras looks for the sign of zeros too."""
+    is_highest = values >= xp.max(values, axis=axis, keepdims=True)
+    return xp.argmax(xp.where(is_highest, np.int32(1), np.int32(0)), axis=axis)
 
 
 def _cut_windows(maps, i, j, reach, xp):
