@@ -39,6 +39,7 @@ _SUBPACKAGES = {
     "models",
     "plot",
     "preprocessing",
+    "runtime",
     "sampling",
     "skeleton",
     "targets",

@@ -6,7 +6,6 @@ scikit-learn's private names are imported here only.
 import warnings
 
 import numpy as np
-from sklearn.base import RegressorMixin
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -17,12 +16,13 @@ from sklearn.utils._param_validation import (
 )
 
 __all__ = [
+    "PREDICTION_BATCH",
     "HasMethods",
     "ImageInputMixin",
     "Interval",
     "InvalidParameterError",
-    "KeypointRegressorMixin",
     "StrOptions",
+    "batch_slices",
     "check_images",
     "check_keypoints",
     "fit_context",
@@ -30,6 +30,7 @@ __all__ = [
     "warn_far_outside",
 ]
 
+PREDICTION_BATCH = 32  # images that go through a network at a time, where the user has no wish
 _ROWS_TO_LOOK_AT = 256  # images are read in parts, so that checking costs no memory
 
 
@@ -41,18 +42,6 @@ class ImageInputMixin:
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = False
         tags.no_validation = False
-        return tags
-
-
-class KeypointRegressorMixin(ImageInputMixin, RegressorMixin):
-    """Tags of an estimator that finds the keypoints of images."""
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        tags.target_tags.required = True
-        tags.regressor_tags.poor_score = True
         return tags
 
 
@@ -210,3 +199,29 @@ def warn_far_outside(y, image_size, *, name="y", stacklevel=3):
             UserWarning,
             stacklevel=stacklevel,
         )
+
+
+def batch_slices(n_samples, batch_size):
+    """Give the slices that divide samples into batches, in order.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of samples.
+    batch_size : int or None
+        Samples a batch. None: a number with which a network is fast.
+
+    Yields
+    ------
+    slice
+
+    Raises
+    ------
+    ValueError
+        If `batch_size` is less than 1.
+    """
+    batch_size = PREDICTION_BATCH if batch_size is None else batch_size
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, but is {batch_size}.")
+    for start in range(0, n_samples, batch_size):
+        yield slice(start, start + batch_size)

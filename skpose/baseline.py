@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skpose.base import KeypointRegressorMixin, check_keypoints, fit_context
-from skpose.metrics import mean_keypoint_error
+from skpose._keypoint_regressor import KeypointRegressorMixin
+from skpose.base import check_keypoints, fit_context
 from skpose.preprocessing._base import wrap_images
 
 __all__ = ["MeanPoseRegressor"]
@@ -110,24 +110,6 @@ class MeanPoseRegressor(KeypointRegressorMixin, BaseEstimator):
         check_is_fitted(self)
         batch = wrap_images(X)
         return batch.to_user(np.tile(self.pose_, (len(batch), 1, 1)))
-
-    def score(self, X, y, sample_weight=None):
-        """Give the negative mean keypoint error in pixels: greater is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width, n_channels)
-            Images.
-        y : array-like of shape (n_samples, n_keypoints, 2)
-            True keypoints (x, y) in pixels of the user's images; NaN: not labelled.
-        sample_weight : array-like of shape (n_samples,), default=None
-            The weight of each labelled keypoint of a sample. None: 1.
-
-        Returns
-        -------
-        float
-        """
-        return -mean_keypoint_error(y, self.predict(X), sample_weight=sample_weight)
 
 
 def _check_weights(sample_weight, n_samples):

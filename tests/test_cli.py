@@ -166,6 +166,20 @@ def test_predict_of_a_video_is_stopped_and_goes_on(model_file, videos, tmp_path,
     assert n_frames == [4]
 
 
+def test_an_exported_model_predicts_as_the_model_does(model_file, videos, labels, tmp_path):
+    exported = tmp_path / "mouse.onnx"
+    assert "13 keypoints" in _run("export", model_file, exported)
+    assert "--overwrite" in _run("export", model_file, exported, ok=False)
+    assert "exported already" in _run("export", exported, tmp_path / "again.onnx", ok=False)
+    tables = []
+    for path in (model_file, exported):
+        out = tmp_path / f"{path.suffix[1:]}.csv"
+        _run("predict", path, videos[0], "-o", out)
+        tables.append(pd.read_csv(out, header=[0, 1, 2], index_col=0))
+    np.testing.assert_allclose(tables[1], tables[0], atol=0.02)
+    assert _run("evaluate", exported, labels).split()[0] == "8"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

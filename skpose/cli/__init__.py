@@ -7,6 +7,7 @@ import click
 from skpose.cli._demo import demo
 from skpose.cli._draw import draw
 from skpose.cli._evaluate import evaluate
+from skpose.cli._export import export
 from skpose.cli._individuals import predict_individuals, track
 from skpose.cli._label import initialize, sample
 from skpose.cli._predict import predict
@@ -37,6 +38,7 @@ main.add_command(demo)
 main.add_command(train)
 main.add_command(evaluate)
 main.add_command(predict)
+main.add_command(export)
 main.add_command(track)
 main.add_command(predict_individuals)
 main.add_command(sample)

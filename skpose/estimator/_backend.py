@@ -11,6 +11,7 @@ import numpy as np
 __all__ = [
     "avoid_all_reduce",
     "compile_prediction",
+    "convert_to_onnx",
     "expect_compilation",
     "jit_compile",
     "prepare_process",
@@ -185,3 +186,47 @@ def _compile_torch(model, function):
             return keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(images)))
 
     return predict
+
+
+def convert_to_onnx(function, image_shape):
+    """Give a function of images as an ONNX model.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a tensor of images, gives a tensor.
+    image_shape : tuple of (height, width, n_channels)
+        Shape of the images; there may be any number of them.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Its input is named ``images``, its output ``keypoints``.
+
+    Raises
+    ------
+    ImportError
+        If tf2onnx is not installed.
+    RuntimeError
+        If Keras runs on another backend than TensorFlow.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            f"Keras runs on {keras.backend.backend()}, and a model can be exported from TensorFlow "
+            "only. Save the estimator, and load and export it in a process with KERAS_BACKEND="
+            "tensorflow."
+        )
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise ImportError("To export a model needs tf2onnx: pip install 'skpose[onnx]'.") from error
+    import tensorflow as tf
+
+    def find_keypoints(images):
+        return {"keypoints": function(images)}
+
+    signature = [tf.TensorSpec((None, *image_shape), tf.uint8, name="images")]
+    traced = tf.function(find_keypoints, input_signature=signature, autograph=False)
+    with expect_compilation():
+        model, _ = tf2onnx.convert.from_function(traced, input_signature=signature)
+    return model

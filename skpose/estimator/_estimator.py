@@ -8,19 +8,19 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skpose._keypoint_regressor import KeypointRegressorMixin
 from skpose.base import (
+    PREDICTION_BATCH,
     HasMethods,
     Interval,
-    KeypointRegressorMixin,
     StrOptions,
+    batch_slices,
     check_images,
-    check_keypoints,
     fit_context,
 )
 from skpose.estimator._parts import PartsMixin
 from skpose.estimator._samples import check_training_samples, check_validation_samples
 from skpose.estimator._split import split_validation
-from skpose.metrics import mean_keypoint_error
 from skpose.models import get_architecture
 from skpose.preprocessing import ImageBatch
 from skpose.skeleton import Skeleton
@@ -28,7 +28,6 @@ from skpose.targets import ConfidenceMaps
 
 __all__ = ["PoseEstimator"]
 
-_PREDICTION_BATCH = 32
 _SEED_END = 2**31 - 1
 
 
@@ -382,7 +381,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             first_epoch=self.n_iter_,
         )
         if validation is not None:
-            validation = PoseBatches(*validation, batch_size=_PREDICTION_BATCH)
+            validation = PoseBatches(*validation, batch_size=PREDICTION_BATCH)
         run = TrainingRun(
             n_epochs=n_epochs,
             first_epoch=self.n_iter_,
@@ -490,7 +489,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         batch = ImageBatch.wrap(check_images(X, n_channels=self.image_shape_[2]))
         find = self._get_compiled("keypoints")
         peaks = np.empty((len(batch), self.n_keypoints_, 3))
-        for part in _parts(len(batch), batch_size):
+        for part in batch_slices(len(batch), batch_size):
             peaks[part] = find(np.asarray(batch[part]))
         keypoints = batch.to_user(peaks[..., :2])
         return (keypoints, peaks[..., 2]) if return_confidence else keypoints
@@ -516,29 +515,9 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         draw = self._get_compiled("maps")
         n_rows, n_columns = (-(-side // self.targets_.stride) for side in batch.shape[1:3])
         maps = np.empty((len(batch), n_rows, n_columns, self.targets_.n_maps_), dtype=np.float32)
-        for part in _parts(len(batch), batch_size):
+        for part in batch_slices(len(batch), batch_size):
             maps[part] = draw(np.asarray(batch[part]))
         return maps
-
-    def score(self, X, y, sample_weight=None):
-        """Give the negative mean distance between predicted and labelled keypoints.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width, n_channels)
-            uint8 images.
-        y : array-like of shape (n_samples, n_keypoints, 2)
-            (x, y) in pixels of X; NaN: not labelled, which does not count.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each image.
-
-        Returns
-        -------
-        score : float
-            Pixels; greater is better.
-        """
-        y = check_keypoints(y, n_samples=len(X))
-        return -mean_keypoint_error(y, self.predict(X), sample_weight=sample_weight)
 
     def save(self, path):
         """Write the estimator to one file, which `skpose.load` reads.
@@ -554,6 +533,35 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._save(path, None)
+
+    def export(self, path):
+        """Write what `predict` does as an ONNX model, which other programs can run.
+
+        `skpose.load` reads the file as a `skpose.runtime.ExportedPoseEstimator`, which predicts the
+        same keypoints without TensorFlow, and single images faster. The model has one input,
+        ``images``, uint8 of shape (n_samples, height, width, n_channels), with the image size of
+        `fit`, and one output, ``keypoints``, float32 of shape (n_samples, n_keypoints, 3): x and y
+        in pixels of the images, and the confidence. It cannot be trained any more: `save` the
+        estimator too.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, ending in ``.onnx``; replaced as a whole.
+
+        Raises
+        ------
+        ImportError
+            Without tf2onnx: ``pip install 'skpose[onnx]'``.
+        RuntimeError
+            If Keras runs on another backend than TensorFlow.
+        ValueError
+            If `path` ends otherwise.
+        """
+        from skpose.estimator._export import export_onnx
+
+        check_is_fitted(self)
+        export_onnx(self, path)
 
     def _save(self, path, weights):
         from skpose.estimator._model_file import write_model
@@ -591,11 +599,3 @@ def _restore(cls):
 
         share_machine()
     return cls.__new__(cls)
-
-
-def _parts(n_samples, batch_size):
-    batch_size = _PREDICTION_BATCH if batch_size is None else batch_size
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, but is {batch_size}.")
-    for start in range(0, n_samples, batch_size):
-        yield slice(start, start + batch_size)

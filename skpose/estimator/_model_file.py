@@ -10,6 +10,7 @@ import numpy as np
 from skpose._files import replacing
 from skpose.augment import Augmenter
 from skpose.models import ARCHITECTURES, get_architecture
+from skpose.runtime import ExportedPoseEstimator
 from skpose.skeleton import Skeleton
 from skpose.targets import ConfidenceMaps
 
@@ -49,21 +50,21 @@ def write_model(path, estimator, network):
 
 
 def load(path, *, custom_objects=None):
-    """Read an estimator that `PoseEstimator.save` wrote.
+    """Read an estimator that `PoseEstimator.save` or `PoseEstimator.export` wrote.
 
     No code of the file's is run, and nothing in it is unpickled.
 
     Parameters
     ----------
     path : str or path-like
-        The file.
+        The file. One that ends in ``.onnx`` was exported.
     custom_objects : dict, default=None
         Values of parameters that a file cannot hold, by the parameter's name, such as
         ``{"model": my_architecture, "callbacks": [...]}``. They replace what the file says.
 
     Returns
     -------
-    PoseEstimator
+    PoseEstimator or skpose.runtime.ExportedPoseEstimator
 
     Raises
     ------
@@ -84,6 +85,8 @@ def load(path, *, custom_objects=None):
     >>> skpose.load("mouse.skpose").n_keypoints_ == y.shape[1]
     True
     """
+    if Path(path).suffix == ".onnx":
+        return ExportedPoseEstimator(path).fit()
     header, network, validation_indices = _read(Path(path))
     try:
         estimator = _restore(header, custom_objects or {})

@@ -1,0 +1,29 @@
+"""``skpose export``."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("model_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+def export(model_file, out, overwrite):
+    """Write MODEL_FILE as an ONNX model, OUT, that predicts without TensorFlow.
+
+    All commands that predict take it in place of MODEL_FILE.
+    """
+    import skpose
+
+    if out.exists() and not overwrite:
+        raise FileExistsError(f"{out} exists already. Give --overwrite to replace it.")
+    estimator = skpose.load(model_file)
+    if not hasattr(estimator, "export"):
+        raise click.UsageError(f"{model_file} was exported already.")
+    estimator.export(out)
+    height, width, n_channels = estimator.image_shape_
+    click.echo(
+        f"{out} takes images of {height} x {width} pixels (height, width) and {n_channels} "
+        f"channel(s), and gives {estimator.n_keypoints_} keypoints"
+    )

@@ -1,0 +1,260 @@
+"""Estimators that were exported: predictions without TensorFlow."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from skpose._keypoint_regressor import KeypointRegressorMixin
+from skpose.base import StrOptions, batch_slices, check_images
+from skpose.preprocessing import ImageBatch
+from skpose.skeleton import Skeleton
+
+__all__ = ["ExportedPoseEstimator"]
+
+
+class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
+    """Predict with a file that `PoseEstimator.export` wrote.
+
+    It predicts the same keypoints as the estimator that was exported, and takes its place wherever
+    only predictions are needed: as the last step of a Pipeline, in `skpose.video.predict_video`,
+    in `skpose.video.PoseStream`, in ``skpose predict``. Neither TensorFlow nor Keras is loaded.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, which ends in ``.onnx``.
+    engine : {"onnxruntime", "openvino"}, default="onnxruntime"
+        What runs the network.
+    precision : {"float32", "bfloat16"}, default="float32"
+        What the network computes in. "bfloat16" needs "openvino" and a processor that has it, where
+        it is about twice as fast; keypoints move by some hundredths of a pixel, and by more where
+        the network is in doubt.
+
+    Attributes
+    ----------
+    n_keypoints_ : int
+        Number of keypoints.
+    image_shape_ : tuple of (height, width, n_channels)
+        Shape of the images that can be predicted.
+    skeleton : Skeleton or None
+        That of the estimator that was exported.
+
+    Raises
+    ------
+    ImportError
+        At the first use, if the engine is not installed: ``pip install 'skpose[onnx]'``, or
+        ``'skpose[openvino]'``.
+    FileNotFoundError
+        At the first use, if there is no such file.
+    ValueError
+        At the first use, if the file was not written by `PoseEstimator.export`, or "bfloat16" is
+        asked of "onnxruntime".
+
+    See Also
+    --------
+    skpose.load : Reads files of either kind.
+
+    Notes
+    -----
+    The engine takes as many threads as the environment variable ``OMP_NUM_THREADS`` says, or all
+    cores. OpenVINO's Python package tells its makers that it is used, unless ``opt_in_out
+    --opt_out`` was run once; ONNX Runtime does not.
+
+    A pickle holds the model itself, so workers on other machines need no file.
+
+    Examples
+    --------
+    >>> import skpose
+    >>> from skpose.datasets import make_poses
+    >>> from skpose.models import ResidualUNet
+    >>> X, y = make_poses(8, image_size=32, random_state=0)
+    >>> estimator = skpose.PoseEstimator(ResidualUNet(4), max_epochs=1, random_state=0).fit(X, y)
+    >>> estimator.export("mouse.onnx")  # doctest: +SKIP
+    >>> skpose.load("mouse.onnx").predict(X).shape == y.shape  # doctest: +SKIP
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "path": [str, os.PathLike],
+        "engine": [StrOptions({"onnxruntime", "openvino"})],
+        "precision": [StrOptions({"float32", "bfloat16"})],
+    }
+
+    # A file's path and content, and the engine that runs it, once they are needed.
+    _model = _session = None
+
+    def __init__(self, path, *, engine="onnxruntime", precision="float32"):
+        self.path = path
+        self.engine = engine
+        self.precision = precision
+
+    def fit(self, X=None, y=None):
+        """Read the file. Nothing is learned: the network is trained already.
+
+        `predict` does the same where it has not been done.
+
+        Parameters
+        ----------
+        X, y : ignored
+            For use in a Pipeline.
+
+        Returns
+        -------
+        self : ExportedPoseEstimator
+        """
+        self._open()
+        return self
+
+    def predict(self, X, *, return_confidence=False, batch_size=None):
+        """Find the bodyparts in images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 images, of the size that the estimator was fitted on.
+        return_confidence : bool, default=False
+            Whether to give the confidences too.
+        batch_size : int, default=None
+            How many images go through the network at a time. None: a number that is fast.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, n_keypoints, 2)
+            (x, y) in pixels of X; never NaN.
+        confidence : ndarray of shape (n_samples, n_keypoints)
+            Height of each peak, 0..1; only with `return_confidence`.
+        """
+        session = self._open()
+        batch = ImageBatch.wrap(check_images(X, n_channels=self.image_shape_[2]))
+        if batch.shape[1:3] != self.image_shape_[:2]:
+            height, width = self.image_shape_[:2]
+            raise ValueError(
+                f"{self.path} takes images of {height} x {width} pixels (height, width), but these "
+                f"are {batch.shape[1]} x {batch.shape[2]}. Crop or resize them in a Pipeline, or "
+                "use the estimator itself, which takes any size."
+            )
+        peaks = np.empty((len(batch), self.n_keypoints_, 3))
+        for part in batch_slices(len(batch), batch_size):
+            peaks[part] = session.run(np.ascontiguousarray(batch[part]))
+        keypoints = batch.to_user(peaks[..., :2])
+        return (keypoints, peaks[..., 2]) if return_confidence else keypoints
+
+    @property
+    def n_keypoints_(self):
+        """int: number of keypoints."""
+        return self._open().description["n_keypoints"]
+
+    @property
+    def image_shape_(self):
+        """tuple of (height, width, n_channels): shape of the images that can be predicted."""
+        return tuple(self._open().description["image_shape"])
+
+    @property
+    def skeleton(self):
+        """Skeleton or None: that of the estimator that was exported."""
+        skeleton = self._open().description["skeleton"]
+        return None if skeleton is None else Skeleton.from_dict(skeleton)
+
+    def _open(self):
+        """Read the file and start the engine, unless that was done."""
+        settings = (os.fspath(self.path), self.engine, self.precision)
+        if self._session is None or self._session.settings != settings:
+            self._validate_params()
+            self._session = _Session(self._read(), *settings)
+        return self._session
+
+    def _read(self):
+        path = os.fspath(self.path)
+        if self._model is None or self._model[0] != path:
+            if not Path(path).is_file():
+                raise FileNotFoundError(f"There is no exported estimator {path}.")
+            self._model = path, Path(path).read_bytes()
+        return self._model[1]
+
+    def __getstate__(self):
+        self._read()
+        return {**super().__getstate__(), "_session": None}
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        return tags
+
+
+class _Session:
+    """A model that an engine has read."""
+
+    def __init__(self, content, path, engine, precision):
+        self.settings = path, engine, precision
+        if engine == "onnxruntime" and precision != "float32":
+            raise ValueError(
+                f"onnxruntime computes in float32. For precision={precision!r} give "
+                "engine='openvino'."
+            )
+        session = _start_onnxruntime(content, path, is_run=engine == "onnxruntime")
+        self.description = _read_description(session, path)
+        if engine == "onnxruntime":
+            self.run = lambda images: session.run(None, {"images": images})[0]
+        else:
+            self.run = _start_openvino(content, precision)
+
+
+def _start_onnxruntime(content, path, is_run):
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError(
+            "An exported estimator needs onnxruntime: pip install 'skpose[onnx]'."
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    options.intra_op_num_threads = _n_threads()
+    if not is_run:  # only what the file says is wanted
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return onnxruntime.InferenceSession(
+            content, sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # its errors have no class of their own in common
+        raise ValueError(f"{path} cannot be read as an ONNX model ({error}).") from error
+
+
+def _read_description(session, path):
+    entries = session.get_modelmeta().custom_metadata_map
+    if "skpose" not in entries:
+        raise ValueError(
+            f"{path} is an ONNX model, but was not written by PoseEstimator.export, so it does not "
+            "say what its keypoints are."
+        )
+    return json.loads(entries["skpose"])
+
+
+def _start_openvino(content, precision):
+    try:
+        import openvino
+    except ImportError as error:
+        raise ImportError(
+            "engine='openvino' needs openvino: pip install 'skpose[openvino]'."
+        ) from error
+    core = openvino.Core()
+    settings = {
+        "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    if _n_threads():
+        settings["INFERENCE_NUM_THREADS"] = _n_threads()
+    compiled = core.compile_model(core.read_model(content), "CPU", settings)
+    request = compiled.create_infer_request()
+    return lambda images: request.infer([images])[compiled.output(0)]
+
+
+def _n_threads():
+    """Give how many threads the environment asks for, 0: as many as there are cores."""
+    n_threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(n_threads) if n_threads.isdigit() else 0

@@ -1,0 +1,179 @@
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+
+import skpose
+from skpose import PoseEstimator
+from skpose.datasets import make_poses
+from skpose.models import LEAP, ResidualUNet, StackedDenseNet
+from skpose.preprocessing import ImageResizer
+from skpose.runtime import ExportedPoseEstimator
+
+
+@pytest.fixture(scope="module")
+def poses():
+    return make_poses(8, image_size=40, random_state=0, return_bunch=True)
+
+
+@pytest.fixture(scope="module")
+def estimator(poses):
+    estimator = PoseEstimator(
+        ResidualUNet(8), skeleton=poses.skeleton, max_epochs=3, augmenter=None, random_state=0
+    )
+    return estimator.fit(poses.images, poses.keypoints)
+
+
+@pytest.fixture(scope="module")
+def path(estimator, tmp_path_factory):
+    path = tmp_path_factory.mktemp("exported") / "mouse.onnx"
+    estimator.export(path)
+    return path
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_engines_predict_what_the_estimator_predicts(poses, estimator, path, engine):
+    exported = ExportedPoseEstimator(path, engine=engine)
+    for n_samples in (8, 1, 0):
+        images = poses.images[:n_samples]
+        keypoints, confidence = exported.predict(images, return_confidence=True, batch_size=3)
+        expected, expected_confidence = estimator.predict(images, return_confidence=True)
+        assert keypoints.shape == expected.shape
+        np.testing.assert_allclose(keypoints, expected, atol=0.01)
+        np.testing.assert_allclose(confidence, expected_confidence, atol=1e-3)
+
+
+def test_bfloat16_predicts_nearly_the_same(poses, estimator, path):
+    exported = ExportedPoseEstimator(path, engine="openvino", precision="bfloat16")
+    _, confidence = exported.predict(poses.images, return_confidence=True)
+    _, expected = estimator.predict(poses.images, return_confidence=True)
+    np.testing.assert_allclose(confidence, expected, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "network", [StackedDenseNet(1, growth_rate=4), LEAP(filters=4)], ids=["densenet", "leap"]
+)
+def test_other_networks_are_exported_too(poses, tmp_path, network):
+    estimator = PoseEstimator(network, max_epochs=1, random_state=0)
+    estimator.fit(poses.images, poses.keypoints)
+    estimator.export(tmp_path / "mouse.onnx")
+    exported = skpose.load(tmp_path / "mouse.onnx")
+    expected = estimator.predict(poses.images)
+    np.testing.assert_allclose(exported.predict(poses.images), expected, atol=0.05)
+    assert exported.skeleton is None
+
+
+def test_it_knows_what_the_estimator_knew(estimator, path):
+    exported = skpose.load(path)
+    assert isinstance(exported, ExportedPoseEstimator)
+    assert exported.n_keypoints_ == estimator.n_keypoints_
+    assert exported.image_shape_ == estimator.image_shape_
+    assert exported.skeleton == estimator.skeleton
+
+
+def test_it_takes_part_in_pipelines_and_searches(poses, path):
+    exported = ExportedPoseEstimator(path)
+    large = poses.images.repeat(2, axis=1).repeat(2, axis=2)
+    pipeline = make_pipeline(ImageResizer(scale=0.5), clone(exported)).fit(large, poses.keypoints)
+    expected = 2 * exported.predict(poses.images) + 0.5
+    np.testing.assert_allclose(pipeline.predict(large), expected, atol=0.1)
+    scores = cross_val_score(exported, poses.images, poses.keypoints, cv=2)
+    assert scores.mean() == pytest.approx(exported.score(poses.images, poses.keypoints))
+
+
+def test_a_pickle_needs_no_file(poses, path, tmp_path):
+    copy = tmp_path / "copy.onnx"
+    copy.write_bytes(path.read_bytes())
+    exported = ExportedPoseEstimator(copy)
+    expected = exported.predict(poses.images)
+    pickled = pickle.dumps(exported)
+    copy.unlink()
+    np.testing.assert_array_equal(pickle.loads(pickled).predict(poses.images), expected)
+
+
+def test_parameters_can_be_changed_after_use(poses, path):
+    exported = ExportedPoseEstimator(path)
+    expected = exported.predict(poses.images)
+    exported.set_params(engine="openvino")
+    np.testing.assert_allclose(exported.predict(poses.images), expected, atol=0.01)
+    with pytest.raises(FileNotFoundError, match=r"no exported estimator .*other\.onnx"):
+        exported.set_params(path=path.with_name("other.onnx")).predict(poses.images)
+
+
+def test_neither_keras_nor_tensorflow_is_loaded(path):
+    code = (
+        "import sys, numpy as np, skpose\n"
+        f"exported = skpose.load({str(path)!r})\n"
+        "exported.predict(np.zeros((1, *exported.image_shape_), dtype=np.uint8))\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_threads_are_as_many_as_the_environment_says(poses, path, monkeypatch):
+    expected = ExportedPoseEstimator(path).predict(poses.images)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for engine in ("onnxruntime", "openvino"):
+        keypoints = ExportedPoseEstimator(path, engine=engine).predict(poses.images)
+        np.testing.assert_allclose(keypoints, expected, atol=0.01)
+
+
+def test_images_of_another_size_are_refused(path):
+    with pytest.raises(ValueError, match="takes images of 40 x 40 pixels .* these are 40 x 41"):
+        ExportedPoseEstimator(path).predict(np.zeros((1, 40, 41, 1), dtype=np.uint8))
+    with pytest.raises(ValueError, match=r"3 channel\(s\)"):
+        ExportedPoseEstimator(path).predict(np.zeros((1, 40, 40, 3), dtype=np.uint8))
+
+
+def test_what_is_no_exported_estimator_is_refused(tmp_path):
+    import onnx
+    from onnx import TensorProto, helper
+
+    text = tmp_path / "text.onnx"
+    text.write_text("not a model")
+    with pytest.raises(ValueError, match="cannot be read as an ONNX model"):
+        skpose.load(text)
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    node = helper.make_node("Identity", ["x"], ["y"])
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    opsets = [helper.make_opsetid("", 17)]
+    graph = helper.make_graph([node], "other", [value], [output])
+    other = tmp_path / "other.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), other)
+    with pytest.raises(ValueError, match=r"was not written by PoseEstimator\.export"):
+        skpose.load(other)
+
+
+def test_onnxruntime_has_no_bfloat16(path):
+    with pytest.raises(ValueError, match="engine='openvino'"):
+        ExportedPoseEstimator(path, precision="bfloat16").fit()
+    with pytest.raises(ValueError, match="'engine' parameter"):
+        ExportedPoseEstimator(path, engine="tensorrt").fit()
+
+
+def test_an_export_is_whole_or_not_there(estimator, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"ends in \.onnx"):
+        estimator.export(tmp_path / "mouse.h5")
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        estimator.export(tmp_path / "missing" / "mouse.onnx")
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    with pytest.raises(ImportError, match=r"skpose\[onnx\]"):
+        estimator.export(tmp_path / "mouse.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_missing_engine_is_named(path, monkeypatch, engine):
+    monkeypatch.setitem(sys.modules, engine, None)
+    with pytest.raises(ImportError, match="pip install"):
+        ExportedPoseEstimator(path, engine=engine).fit()
+
+
+def test_an_unfitted_estimator_cannot_be_exported(tmp_path):
+    with pytest.raises(ValueError, match="not fitted"):
+        PoseEstimator().export(tmp_path / "mouse.onnx")
