@@ -34,6 +34,8 @@ class StackedHourglass(Architecture):
     The computation is that of DeepPoseKit 0.3.9, and its parameters are as many: 530,688 for 32
     maps of 192 x 192 grey pixels with the defaults, 7,860,672 with ``filters=256``. Batch
     normalisation stands before each convolution and at each sum, so batches should not be small.
+    Its moving averages have a momentum of 0.9 rather than Keras' 0.99: with about a hundred frames,
+    an epoch is only a few steps long.
 
     References
     ----------

@@ -5,6 +5,10 @@ import keras
 from skpose.models._networks.layers import normalise_images
 from skpose.models._sizes import count_transitions
 
+# Every block is normalised, so a network whose moving averages lag cannot be judged. Keras' 0.99
+# takes some hundred steps to follow, which is long for an epoch of six.
+_MOMENTUM = 0.9
+
 
 def build_stacked_hourglass(
     image_shape,
@@ -86,13 +90,17 @@ def _emit(x, n_outputs, blocks, stack, is_last):
     """Give the maps of a stack, and what the next stack takes: features and maps joined."""
     name = f"stack_{stack}_out"
     features = blocks.normalised_convolve(x, blocks.filters, 1, f"{name}_features")
-    maps = keras.layers.BatchNormalization(name=f"maps_{stack}_bn")(features)
+    maps = _normalise(features, f"maps_{stack}_bn")
     maps = keras.layers.Conv2D(n_outputs, 1, name=f"maps_{stack}")(maps)
     if is_last:
         return maps, None
     back = blocks.normalised_convolve(maps, blocks.filters, 1, f"{name}_from_maps")
     features = blocks.normalised_convolve(features, blocks.filters, 1, f"{name}_from_features")
     return maps, blocks.add([back, features, x], name)
+
+
+def _normalise(x, name):
+    return keras.layers.BatchNormalization(momentum=_MOMENTUM, name=name)(x)
 
 
 class _Blocks:
@@ -115,13 +123,11 @@ class _Blocks:
         return layer(x)
 
     def normalised_convolve(self, x, filters, kernel_size, name):
-        x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
+        x = _normalise(x, f"{name}_bn")
         return self.convolve(x, filters, kernel_size, name)
 
     def add(self, tensors, name):
-        tensors = [
-            keras.layers.BatchNormalization(name=f"{name}_bn_{i}")(x) for i, x in enumerate(tensors)
-        ]
+        tensors = [_normalise(x, f"{name}_bn_{i}") for i, x in enumerate(tensors)]
         return keras.layers.Add(name=name)(tensors)
 
     def residual(self, x, name):
