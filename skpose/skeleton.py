@@ -6,9 +6,14 @@ import warnings
 
 import numpy as np
 
-__all__ = ["Skeleton"]
+__all__ = ["Skeleton", "number_names"]
 
 _SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("L", "R"), ("l", "r"))
+
+
+def number_names(n_keypoints):
+    """Give names to bodyparts that have none: keypoint_0, keypoint_1, and so on."""
+    return tuple(f"keypoint_{i}" for i in range(n_keypoints))
 
 
 class Skeleton:

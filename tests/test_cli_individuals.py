@@ -7,8 +7,9 @@ from sklearn.base import BaseEstimator
 
 import skpose
 from skpose.cli import main
-from skpose.individuals import make_tracks, read_individuals, read_tracks, write_tracks
+from skpose.individuals import make_tracks, read_tracks, write_tracks
 from skpose.preprocessing import ImageBatch
+from skpose.video import read_predictions
 
 IMAGE_SIZE = (48, 64)
 
@@ -79,7 +80,7 @@ def test_track_and_predict_individuals(video, model_file, positions, tmp_path):
 
     arguments = "predict-individuals", model_file, video, "--tracks", tracks_file, "-o", out
     assert "2 individuals in 20 frames, mean confidence 1.00" in _run(*arguments)
-    poses = read_individuals(out)
+    poses = read_predictions(out)
     assert poses.names == ["middle"]
     order = np.argsort(poses.keypoints[0, :, 0, 1])
     np.testing.assert_allclose(poses.keypoints[:, order, 0], positions, atol=0.3)
@@ -93,7 +94,7 @@ def test_gaps_are_filled_and_fragments_left_out(video, model_file, positions, tm
     write_tracks(tracks_file, make_tracks(positions, ids=["a", "b"]))
     arguments = "predict-individuals", model_file, video, "--tracks", tracks_file, "-o", out
     _run(*arguments, "--min-length", 4, "--max-gap", 2, "--box-size", 13)
-    poses = read_individuals(out)
+    poses = read_predictions(out)
     assert poses.ids == ["a"]
     assert not np.isnan(poses.keypoints).any()
 

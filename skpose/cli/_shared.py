@@ -39,9 +39,11 @@ def _read_labels(path, skeleton, labelled):
 
 
 def _names(estimator):
+    from skpose.skeleton import number_names
+
     if estimator.skeleton is not None:
         return estimator.skeleton.names
-    return tuple(f"keypoint_{i}" for i in range(estimator.n_keypoints_))
+    return number_names(estimator.n_keypoints_)
 
 
 def _errors(estimator, X, y):

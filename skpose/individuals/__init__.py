@@ -7,7 +7,7 @@ from skpose.individuals._link import link_detections, track_individuals
 from skpose.individuals._orientation import resolve_angles
 from skpose.individuals._predict import predict_individuals
 from skpose.individuals._sleap import read_sleap
-from skpose.individuals._table import read_individuals, write_individuals
+from skpose.individuals._table import write_individuals
 from skpose.individuals._tracks import make_tracks, read_tracks, write_tracks
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "link_detections",
     "make_tracks",
     "predict_individuals",
-    "read_individuals",
     "read_sleap",
     "read_tracks",
     "resolve_angles",

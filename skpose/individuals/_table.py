@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import Bunch
 
 from skpose._files import replacing
+from skpose.skeleton import number_names
 
 _SCORER = "skpose"
 _ENDINGS = (".csv", ".npz")
@@ -27,10 +27,13 @@ def write_individuals(path, poses, *, overwrite=False):
         n_keypoints, 2), ``confidence``, ``ids`` and ``names`` (None: keypoint_0, ...).
     overwrite : bool, default=False
         Whether the file may exist.
+
+    See Also
+    --------
+    skpose.video.read_predictions : Reads it.
     """
     check_individuals_path(path, overwrite=overwrite)
-    n_keypoints = poses.keypoints.shape[2]
-    names = poses.get("names") or [f"keypoint_{i}" for i in range(n_keypoints)]
+    names = poses.get("names") or number_names(poses.keypoints.shape[2])
     with replacing(path, overwrite=overwrite) as temporary:
         if Path(path).suffix == ".csv":
             _table(poses, list(names)).to_csv(temporary)
@@ -43,43 +46,6 @@ def write_individuals(path, poses, *, overwrite=False):
                 ids=np.array([str(name) for name in poses.ids]),
                 names=np.array(list(names)),
             )
-
-
-def read_individuals(path):
-    """Read the poses that `write_individuals` wrote, or DeepLabCut's CSV of several animals.
-
-    Parameters
-    ----------
-    path : str or path-like
-        ``.csv`` or ``.npz``.
-
-    Returns
-    -------
-    Bunch
-        ``keypoints`` of shape (n_frames, n_individuals, n_keypoints, 2), float32, NaN where there
-        is none; ``confidence`` of shape (n_frames, n_individuals, n_keypoints); ``ids`` and
-        ``names``, lists of str.
-
-    Raises
-    ------
-    ValueError
-        If it is another table, or a bodypart of an individual is missing from it.
-    """
-    path = Path(path)
-    if path.suffix == ".npz":
-        with np.load(path) as file:
-            arrays = {key: file[key] for key in ("keypoints", "confidence", "ids", "names")}
-        return Bunch(
-            keypoints=arrays["keypoints"],
-            confidence=arrays["confidence"],
-            ids=arrays["ids"].tolist(),
-            names=arrays["names"].tolist(),
-        )
-    if path.suffix != ".csv":
-        raise ValueError(
-            f"Poses are read from {' or '.join(_ENDINGS)}, not {path.suffix!r}: {path}"
-        )
-    return _from_table(path)
 
 
 def check_individuals_path(path, *, overwrite=False):
@@ -101,22 +67,3 @@ def _table(poses, names):
     columns = pd.MultiIndex.from_product(levels, names=_LEVELS)
     values = np.concatenate([poses.keypoints, poses.confidence[..., None]], axis=3)
     return pd.DataFrame(values.reshape(len(values), -1), columns=columns)
-
-
-def _from_table(path):
-    import pandas as pd
-
-    table = pd.read_csv(path, header=[0, 1, 2, 3], index_col=0, dtype=None)
-    if list(table.columns.names) != _LEVELS:
-        raise ValueError(
-            f"{path} is no table of poses of several animals: its first four rows must be "
-            f"{', '.join(_LEVELS)}."
-        )
-    ids, names = (list(table.columns.unique(level)) for level in _LEVELS[1:3])
-    scorer = table.columns[0][0]
-    wanted = pd.MultiIndex.from_product([[scorer], ids, names, _COORDS])
-    if missing := set(wanted) - set(table.columns):
-        raise ValueError(f"{path} lacks {len(missing)} columns, such as {sorted(missing)[0]}.")
-    values = table[wanted].to_numpy(dtype=np.float32)
-    values = values.reshape(len(table), len(ids), len(names), 3)
-    return Bunch(keypoints=values[..., :2], confidence=values[..., 2], ids=ids, names=names)

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from skpose.skeleton import number_names
+
 __all__ = ["read_predictions"]
 
 _LEVELS = "scorer", "bodyparts", "coords"
@@ -12,7 +14,7 @@ _COORDS = "x", "y", "likelihood"
 
 
 def read_predictions(path):
-    """Read poses that `predict_video` wrote, or DeepLabCut.
+    """Read poses that `predict_video` or `individuals.write_individuals` wrote, or DeepLabCut.
 
     Parameters
     ----------
@@ -46,6 +48,12 @@ def read_predictions(path):
     -----
     The ``.h5`` files that skpose writes are read as plain numbers. Those of DeepLabCut contain
     pickled objects, which can run code when they are read: read only files that you trust.
+
+    Examples
+    --------
+    >>> from skpose.video import read_predictions
+    >>> poses = read_predictions("flies.csv")  # doctest: +SKIP
+    >>> poses.keypoints.shape, poses.names  # doctest: +SKIP
     """
     path = Path(path)
     read = {".csv": _read_csv, ".h5": _read_hdf5, ".npz": _read_npz}.get(path.suffix)
@@ -62,7 +70,7 @@ def _read_npz(path):
             raise ValueError(f"{path} has no poses: it lacks {' and '.join(sorted(missing))}.")
         arrays = {name: file[name] for name in file.files}
     keypoints = arrays["keypoints"]
-    names = arrays.get("names", [f"keypoint_{k}" for k in range(keypoints.shape[-2])])
+    names = arrays.get("names", number_names(keypoints.shape[-2]))
     ids = arrays.get("ids")
     return Bunch(
         keypoints=keypoints,
