@@ -16,8 +16,8 @@ The conventions of every array, said once:
 - `Skeleton`: names of the bodyparts, a parent for each (or none), a left/right partner for each.
 
 The way of an image: ``datasets -> preprocessing, augment -> targets -> models -> layers ->
-estimator -> metrics, plot -> video -> sampling -> individuals``. Names are loaded when they are
-first used, so ``import skpose`` is quick.
+metrics -> runtime -> estimator -> plot -> video -> sampling -> individuals``. Names are loaded when
+they are first used, so ``import skpose`` is quick.
 """
 
 from importlib import import_module as _import_module

@@ -16,13 +16,13 @@ from sklearn.utils._param_validation import (
 )
 
 __all__ = [
-    "PREDICTION_BATCH",
     "HasMethods",
     "ImageInputMixin",
     "Interval",
     "InvalidParameterError",
     "StrOptions",
     "batch_slices",
+    "check_batch_size",
     "check_images",
     "check_keypoints",
     "fit_context",
@@ -30,7 +30,7 @@ __all__ = [
     "warn_far_outside",
 ]
 
-PREDICTION_BATCH = 32  # images that go through a network at a time, where the user has no wish
+_PREDICTION_BATCH = 32  # images that go through a network at a time, where the user has no wish
 _ROWS_TO_LOOK_AT = 256  # images are read in parts, so that checking costs no memory
 
 
@@ -201,6 +201,15 @@ def warn_far_outside(y, image_size, *, name="y", stacklevel=3):
         )
 
 
+def check_batch_size(batch_size):
+    """Give how many images to predict at a time: at least 1, None for a number that is fast."""
+    if batch_size is None:
+        return _PREDICTION_BATCH
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, but is {batch_size}.")
+    return batch_size
+
+
 def batch_slices(n_samples, batch_size):
     """Give the slices that divide samples into batches, in order.
 
@@ -220,8 +229,6 @@ def batch_slices(n_samples, batch_size):
     ValueError
         If `batch_size` is less than 1.
     """
-    batch_size = PREDICTION_BATCH if batch_size is None else batch_size
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, but is {batch_size}.")
+    batch_size = check_batch_size(batch_size)
     for start in range(0, n_samples, batch_size):
         yield slice(start, start + batch_size)

@@ -26,6 +26,7 @@ def _public_objects():
         "models",
         "plot",
         "preprocessing",
+        "runtime",
         "sampling",
         "skeleton",
         "targets",

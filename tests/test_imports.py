@@ -10,7 +10,7 @@ import skpose
 PACKAGE = Path(skpose.__file__).parent
 # A module imports only from those before it; names on one line may use each other.
 WAY = [
-    {"_duration", "_files", "_opencv", "base", "skeleton"},
+    {"_duration", "_files", "_opencv", "_threads", "base", "skeleton"},
     {"datasets"},
     {"preprocessing"},
     {"augment"},

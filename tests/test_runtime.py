@@ -1,7 +1,9 @@
+from concurrent.futures import ThreadPoolExecutor
 import pickle
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -11,9 +13,11 @@ from sklearn.pipeline import make_pipeline
 import skpose
 from skpose import PoseEstimator
 from skpose.datasets import make_poses
+from skpose.estimator import Checkpoint
 from skpose.models import LEAP, ResidualUNet, StackedDenseNet
-from skpose.preprocessing import ImageResizer
+from skpose.preprocessing import ImageBatch, ImageResizer
 from skpose.runtime import ExportedPoseEstimator
+from skpose.video import PoseStream, VideoFrames, predict_video, read_predictions
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +52,32 @@ def test_engines_predict_what_the_estimator_predicts(poses, estimator, path, eng
         np.testing.assert_allclose(confidence, expected_confidence, atol=1e-3)
 
 
-def test_bfloat16_predicts_nearly_the_same(poses, estimator, path):
+def test_bfloat16_predicts_nearly_the_same_where_there_is_such(poses, estimator, path):
+    import openvino
+
     exported = ExportedPoseEstimator(path, engine="openvino", precision="bfloat16")
-    _, confidence = exported.predict(poses.images, return_confidence=True)
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        with pytest.raises(ValueError, match="no bfloat16"):
+            exported.fit()
+        return
+    keypoints, confidence = exported.predict(poses.images, return_confidence=True)
+    expected, expected_confidence = estimator.predict(poses.images, return_confidence=True)
+    np.testing.assert_allclose(confidence, expected_confidence, atol=0.05)
+    assert np.median(np.abs(keypoints - expected)) < 0.5  # hardly trained: peaks are flat
+
+
+def test_mixed_precision_is_exported_as_float32(poses, tmp_path):
+    import onnx
+
+    path = tmp_path / "mouse.onnx"
+    estimator = PoseEstimator(
+        ResidualUNet(4), precision="mixed_bfloat16", max_epochs=1, augmenter=None, random_state=0
+    )
+    estimator.fit(poses.images, poses.keypoints).export(path)
+    types = {tensor.data_type for tensor in onnx.load(path).graph.initializer}
+    assert onnx.TensorProto.FLOAT in types
+    assert not types & {onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16}
+    _, confidence = skpose.load(path).predict(poses.images, return_confidence=True)
     _, expected = estimator.predict(poses.images, return_confidence=True)
     np.testing.assert_allclose(confidence, expected, atol=0.05)
 
@@ -86,6 +113,79 @@ def test_it_takes_part_in_pipelines_and_searches(poses, path):
     assert scores.mean() == pytest.approx(exported.score(poses.images, poses.keypoints))
 
 
+def test_images_may_be_of_any_kind(poses, path, tmp_path):
+    exported = ExportedPoseEstimator(path)
+    expected = exported.predict(poses.images)
+    with h5py.File(tmp_path / "images.h5", "w") as file:
+        dataset = file.create_dataset("images", data=poses.images)
+        np.testing.assert_array_equal(exported.predict(dataset), expected)
+    as_float = poses.images.astype(np.float64)
+    np.testing.assert_array_equal(exported.predict(as_float), expected)
+    moved = ImageBatch(poses.images, np.array([[1.0, 0.0, -3.0], [0.0, 1.0, 2.0]]), (40, 40))
+    keypoints = exported.predict(moved)
+    expected = exported.predict(np.asarray(moved)) + [3, -2]
+    np.testing.assert_allclose(keypoints, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_threads_can_predict_at_once(poses, path, engine):
+    exported = ExportedPoseEstimator(path, engine=engine)
+    expected = exported.predict(poses.images)
+    with ThreadPoolExecutor(4) as pool:
+        for keypoints in pool.map(exported.predict, [poses.images] * 16):
+            np.testing.assert_allclose(keypoints, expected, atol=1e-4)
+
+
+def test_a_video_is_predicted_and_goes_on_under_another_name(path, tmp_path, monkeypatch):
+    av = pytest.importorskip("av")
+    video = tmp_path / "mouse.mp4"
+    frames = make_poses(12, image_size=40, random_state=1)[0]
+    with av.open(video, "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width = 40, 40
+        for image in np.repeat(frames, 3, axis=3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    predict, n_frames = ExportedPoseEstimator.predict, []
+
+    def stop(self, X, **options):
+        if len(n_frames) == 2:
+            raise KeyboardInterrupt
+        n_frames.append(len(X))
+        return predict(self, X, **options)
+
+    out = tmp_path / "poses.csv"
+    monkeypatch.setattr(ExportedPoseEstimator, "predict", stop)
+    with pytest.raises(KeyboardInterrupt):
+        predict_video(ExportedPoseEstimator(path), video, out=out, batch_size=4)
+    n_frames.clear()
+    predict_video(ExportedPoseEstimator(str(path)), video, out=out, batch_size=4)
+    assert n_frames == [4]  # the rest
+    monkeypatch.undo()
+    expected = ExportedPoseEstimator(path).predict(VideoFrames(video, n_channels=1))
+    np.testing.assert_allclose(read_predictions(out).keypoints, expected, atol=1e-3)
+    captured = list(PoseStream(ExportedPoseEstimator(path), frames))
+    assert captured[0].keypoints.shape == expected.shape[1:]
+
+
+def test_it_can_be_shown_before_its_file_is_there(path):
+    missing = ExportedPoseEstimator(path.with_name("missing.onnx"))
+    assert "missing.onnx" in make_pipeline(missing)._repr_html_()
+    assert not hasattr(missing, "skeleton")
+    with pytest.raises(AttributeError, match="There is no exported estimator"):
+        _ = missing.n_keypoints_
+
+
+def test_fit_reads_a_file_that_was_replaced(poses, path, tmp_path):
+    replaced = tmp_path / "mouse.onnx"
+    replaced.write_bytes(path.read_bytes())
+    exported = ExportedPoseEstimator(replaced).fit()
+    other = PoseEstimator(ResidualUNet(4), max_epochs=1, random_state=1)
+    other.fit(poses.images, poses.keypoints[:, :5]).export(replaced)
+    assert exported.n_keypoints_ == 13
+    assert exported.fit().n_keypoints_ == 5
+
+
 def test_a_pickle_needs_no_file(poses, path, tmp_path):
     copy = tmp_path / "copy.onnx"
     copy.write_bytes(path.read_bytes())
@@ -93,7 +193,8 @@ def test_a_pickle_needs_no_file(poses, path, tmp_path):
     expected = exported.predict(poses.images)
     pickled = pickle.dumps(exported)
     copy.unlink()
-    np.testing.assert_array_equal(pickle.loads(pickled).predict(poses.images), expected)
+    for copied in (pickle.loads(pickled), clone(pickle.loads(pickled)).fit()):
+        np.testing.assert_array_equal(copied.predict(poses.images), expected)
 
 
 def test_parameters_can_be_changed_after_use(poses, path):
@@ -115,12 +216,27 @@ def test_neither_keras_nor_tensorflow_is_loaded(path):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_threads_are_as_many_as_the_environment_says(poses, path, monkeypatch):
-    expected = ExportedPoseEstimator(path).predict(poses.images)
+def test_threads_are_as_many_as_the_environment_says(path, monkeypatch):
+    import onnxruntime
+    import openvino
+
+    n_threads = {}
+    start, compile_model = onnxruntime.InferenceSession, openvino.Core.compile_model
+
+    def start_and_note(content, sess_options, providers):
+        n_threads["onnxruntime"] = sess_options.intra_op_num_threads
+        return start(content, sess_options=sess_options, providers=providers)
+
+    def compile_and_note(core, model, device, settings):
+        n_threads["openvino"] = settings["INFERENCE_NUM_THREADS"]
+        return compile_model(core, model, device, settings)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", start_and_note)
+    monkeypatch.setattr(openvino.Core, "compile_model", compile_and_note)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     for engine in ("onnxruntime", "openvino"):
-        keypoints = ExportedPoseEstimator(path, engine=engine).predict(poses.images)
-        np.testing.assert_allclose(keypoints, expected, atol=0.01)
+        ExportedPoseEstimator(path, engine=engine).fit()
+    assert n_threads == {"onnxruntime": 1, "openvino": 1}
 
 
 def test_images_of_another_size_are_refused(path):
@@ -172,6 +288,15 @@ def test_a_missing_engine_is_named(path, monkeypatch, engine):
     monkeypatch.setitem(sys.modules, engine, None)
     with pytest.raises(ImportError, match="pip install"):
         ExportedPoseEstimator(path, engine=engine).fit()
+
+
+def test_the_endings_of_saved_and_exported_files_differ(estimator, path, tmp_path):
+    with pytest.raises(ValueError, match="as an exported estimator does"):
+        estimator.save(tmp_path / "mouse.onnx")
+    with pytest.raises(ValueError, match="as an exported estimator does"):
+        Checkpoint(tmp_path / "mouse.onnx")
+    with pytest.raises(ValueError, match="no parameters for custom_objects"):
+        skpose.load(path, custom_objects={"model": "leap"})
 
 
 def test_an_unfitted_estimator_cannot_be_exported(tmp_path):

@@ -12,7 +12,8 @@ import click
 def export(model_file, out, overwrite):
     """Write MODEL_FILE as an ONNX model, OUT, that predicts without TensorFlow.
 
-    All commands that predict take it in place of MODEL_FILE.
+    Commands that predict take it in place of MODEL_FILE, for images of the size that the model was
+    trained on.
     """
     import skpose
 
@@ -21,7 +22,10 @@ def export(model_file, out, overwrite):
     estimator = skpose.load(model_file)
     if not hasattr(estimator, "export"):
         raise click.UsageError(f"{model_file} was exported already.")
-    estimator.export(out)
+    try:
+        estimator.export(out)
+    except RuntimeError as error:  # Keras runs on another backend
+        raise click.ClickException(str(error)) from error
     height, width, n_channels = estimator.image_shape_
     click.echo(
         f"{out} takes images of {height} x {width} pixels (height, width) and {n_channels} "

@@ -40,12 +40,13 @@ def train(labels, model_file, skeleton, labelled, resume, overwrite, **options):
         raise click.ClickException(
             f"{model_file} exists. Use --resume to go on with it, or --overwrite to replace it."
         )
+    checkpoint = Checkpoint(model_file)
     data = _read_labels(labels, skeleton, labelled)
     if resume:
         estimator = skpose.load(model_file).set_params(warm_start=True)
     else:
         estimator = skpose.PoseEstimator(skeleton=data.skeleton)
-    estimator.set_params(**_settings(options), callbacks=[Checkpoint(model_file)], verbose=1)
+    estimator.set_params(**_settings(options), callbacks=[checkpoint], verbose=1)
     groups = data.get("groups")
     if groups is not None and len(set(groups)) < 2:
         groups = None  # frames of one video can only be divided among themselves

@@ -8,6 +8,8 @@ import os
 import keras
 import numpy as np
 
+from skpose._threads import threads_wanted
+
 __all__ = [
     "avoid_all_reduce",
     "compile_prediction",
@@ -64,12 +66,12 @@ def _share_with_tensorflow():
     import tensorflow as tf
 
     threading, memory = tf.config.threading, tf.config.experimental
-    n_threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    n_threads = threads_wanted()
     with suppress(RuntimeError):  # TensorFlow is in use
-        if n_threads.isdigit() and not threading.get_intra_op_parallelism_threads():
-            threading.set_intra_op_parallelism_threads(int(n_threads))
-        if n_threads.isdigit() and not threading.get_inter_op_parallelism_threads():
-            threading.set_inter_op_parallelism_threads(int(n_threads))
+        if n_threads is not None and not threading.get_intra_op_parallelism_threads():
+            threading.set_intra_op_parallelism_threads(n_threads)
+        if n_threads is not None and not threading.get_inter_op_parallelism_threads():
+            threading.set_inter_op_parallelism_threads(n_threads)
     for gpu in tf.config.list_physical_devices("GPU"):
         if memory.get_memory_growth(gpu) is None:
             with suppress(RuntimeError, ValueError):  # in use, or divided by the user

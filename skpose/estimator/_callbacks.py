@@ -6,6 +6,7 @@ import time
 import keras
 
 from skpose._duration import format_duration
+from skpose.estimator._model_file import check_model_path
 
 __all__ = ["BestEpoch", "Checkpoint", "FreezeEncoder", "Progress"]
 
@@ -103,6 +104,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def __init__(self, path, *, interval=60.0):
         super().__init__()
+        check_model_path(path)  # before the training, not after its first minute
         self.path = path
         self.interval = interval
         self._save = None

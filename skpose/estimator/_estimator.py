@@ -1,6 +1,5 @@
 """The estimator: images in, keypoints out."""
 
-import multiprocessing
 from numbers import Integral, Real
 
 import numpy as np
@@ -10,17 +9,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from skpose._keypoint_regressor import KeypointRegressorMixin
 from skpose.base import (
-    PREDICTION_BATCH,
     HasMethods,
     Interval,
     StrOptions,
     batch_slices,
+    check_batch_size,
     check_images,
     fit_context,
 )
 from skpose.estimator._parts import PartsMixin
 from skpose.estimator._samples import check_training_samples, check_validation_samples
 from skpose.estimator._split import split_validation
+from skpose.estimator._storage import StorageMixin
 from skpose.models import get_architecture
 from skpose.preprocessing import ImageBatch
 from skpose.skeleton import Skeleton
@@ -31,7 +31,7 @@ __all__ = ["PoseEstimator"]
 _SEED_END = 2**31 - 1
 
 
-class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
+class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstimator):
     """Positions of an animal's bodyparts in images.
 
     A network is trained to draw a confidence map for each bodypart, and the maps' peaks are found
@@ -351,7 +351,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             targets.set_params(skeleton=self.skeleton)
         return targets.set_params(image_size=samples.images.shape[1:3]).fit(samples.keypoints)
 
-    def _build_network(self, seed, load_weights=True):
+    def _build_network(self, seed, load_weights=True, precision=None):
         from skpose.estimator._training import build_network
 
         return build_network(
@@ -359,7 +359,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             self.targets_,
             self.image_shape_,
             subpixel=self.subpixel_,
-            precision=self.precision,
+            precision=self.precision if precision is None else precision,
             seed=seed,
             pixel_size=self._pixel_size,
             load_weights=load_weights,
@@ -381,7 +381,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             first_epoch=self.n_iter_,
         )
         if validation is not None:
-            validation = PoseBatches(*validation, batch_size=PREDICTION_BATCH)
+            validation = PoseBatches(*validation, batch_size=check_batch_size(None))
         run = TrainingRun(
             n_epochs=n_epochs,
             first_epoch=self.n_iter_,
@@ -431,26 +431,6 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         }
         self.n_iter_ = n_before + n_now
         self.best_epoch_ = run.best_epoch
-
-    @property
-    def model_(self):
-        """keras.Model: the trained network, images to the maps of each stage."""
-        if "_network" not in vars(self) and "_saved_network" in vars(self):
-            self._restore_network(**vars(self).pop("_saved_network"))
-        try:
-            return vars(self)["_network"]
-        except KeyError:
-            raise AttributeError(f"{type(self).__name__} has no model_ before fit.") from None
-
-    def _restore_network(self, weights, optimizer):
-        from skpose.estimator._backend import prepare_process
-        from skpose.estimator._training import compile_network, restore_optimizer
-
-        prepare_process()
-        self._network = self._build_network(seed=0, load_weights=False)
-        self._network.network.set_weights(weights)
-        compile_network(self._network, self.optimizer, self.learning_rate)
-        restore_optimizer(self._network, optimizer)
 
     def _compile(self):
         from skpose.estimator._backend import compile_prediction
@@ -518,84 +498,3 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         for part in batch_slices(len(batch), batch_size):
             maps[part] = draw(np.asarray(batch[part]))
         return maps
-
-    def save(self, path):
-        """Write the estimator to one file, which `skpose.load` reads.
-
-        The file is HDF5 without pickled objects. It holds the parameters, the skeleton, the
-        weights, the state of the optimizer, the validation split and the history, so training can
-        go on. A file that is already there is replaced as a whole.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file.
-        """
-        check_is_fitted(self)
-        self._save(path, None)
-
-    def export(self, path):
-        """Write what `predict` does as an ONNX model, which other programs can run.
-
-        `skpose.load` reads the file as a `skpose.runtime.ExportedPoseEstimator`, which predicts the
-        same keypoints without TensorFlow, and single images faster. The model has one input,
-        ``images``, uint8 of shape (n_samples, height, width, n_channels), with the image size of
-        `fit`, and one output, ``keypoints``, float32 of shape (n_samples, n_keypoints, 3): x and y
-        in pixels of the images, and the confidence. It cannot be trained any more: `save` the
-        estimator too.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file, ending in ``.onnx``; replaced as a whole.
-
-        Raises
-        ------
-        ImportError
-            Without tf2onnx: ``pip install 'skpose[onnx]'``.
-        RuntimeError
-            If Keras runs on another backend than TensorFlow.
-        ValueError
-            If `path` ends otherwise.
-        """
-        from skpose.estimator._export import export_onnx
-
-        check_is_fitted(self)
-        export_onnx(self, path)
-
-    def _save(self, path, weights):
-        from skpose.estimator._model_file import write_model
-
-        network = self._network_state()
-        if weights is not None:
-            network["weights"] = weights
-        write_model(path, self, network)
-
-    def _network_state(self):
-        if "_network" not in vars(self):
-            return dict(self._saved_network)
-        return {
-            "weights": self._network.network.get_weights(),
-            "optimizer": [variable.numpy() for variable in self._network.optimizer.variables],
-        }
-
-    def __getstate__(self):
-        state = dict(super().__getstate__())
-        if "_network" in state:
-            del state["_network"]
-            state["_saved_network"] = self._network_state()
-        if "_compiled" in state:
-            state["_compiled"] = None
-        return state
-
-    def __reduce__(self):
-        return _restore, (type(self),), self.__getstate__()
-
-
-def _restore(cls):
-    """Give an empty estimator; a parameter that is unpickled after it may start the backend."""
-    if multiprocessing.parent_process() is not None:
-        from skpose.estimator._backend import share_machine
-
-        share_machine()
-    return cls.__new__(cls)

@@ -23,10 +23,20 @@ def export_onnx(estimator, path):
     if Path(path).suffix != ".onnx":
         raise ValueError(f"The name of an exported estimator ends in .onnx, but {path} does not.")
     with replacing(path, overwrite=True) as temporary:
-        model = convert_to_onnx(estimator.model_.find_keypoints, estimator.image_shape_)
+        network = _in_float32(estimator)
+        model = convert_to_onnx(network.find_keypoints, estimator.image_shape_)
         entry = model.metadata_props.add()
         entry.key, entry.value = "skpose", json.dumps(_describe(estimator))
         temporary.write_bytes(model.SerializeToString())
+
+
+def _in_float32(estimator):
+    """Give the network, or one of the same weights; engines choose their precision themselves."""
+    if estimator.precision == "float32":
+        return estimator.model_
+    model = estimator._build_network(seed=0, load_weights=False, precision="float32")
+    model.network.set_weights(estimator.model_.network.get_weights())
+    return model
 
 
 def _describe(estimator):

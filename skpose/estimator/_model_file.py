@@ -14,7 +14,7 @@ from skpose.runtime import ExportedPoseEstimator
 from skpose.skeleton import Skeleton
 from skpose.targets import ConfidenceMaps
 
-__all__ = ["load", "write_model"]
+__all__ = ["check_model_path", "load", "write_model"]
 
 _FORMAT = 1
 # Objects that a file may name. Loading makes these from plain parameters, and nothing else.
@@ -22,6 +22,15 @@ _CLASSES = {cls.__name__: cls for cls in (Augmenter, ConfidenceMaps, *ARCHITECTU
 _FITTED = ("n_keypoints_", "n_iter_", "best_epoch_", "history_", "subpixel_")
 _PRIVATE = ("_pixel_size", "_n_samples", "_unfinished")
 _HINT = "The file is not a skpose model, or was cut short or changed; save it again."
+
+
+def check_model_path(path):
+    """Check that `load` will read a file of this name as a saved estimator."""
+    if Path(path).suffix == ".onnx":
+        raise ValueError(
+            f"{path} ends as an exported estimator does. Choose another ending, such as .skpose, "
+            "to save one, or export it."
+        )
 
 
 def write_model(path, estimator, network):
@@ -38,6 +47,7 @@ def write_model(path, estimator, network):
     """
     import h5py
 
+    check_model_path(path)
     header = json.dumps(_describe(estimator))
     arrays = {f"{name}/{i}": value for name in network for i, value in enumerate(network[name])}
     arrays["validation_indices"] = np.asarray(estimator.validation_indices_, dtype=np.int64)
@@ -70,8 +80,11 @@ def load(path, *, custom_objects=None):
     ------
     FileNotFoundError
         If there is no such file.
+    ImportError
+        If it was exported, and ONNX Runtime is not installed.
     ValueError
-        If it is not a model, or was cut short or changed.
+        If it is not a model, or was cut short or changed, or if `custom_objects` are given for one
+        that was exported.
 
     Examples
     --------
@@ -86,6 +99,8 @@ def load(path, *, custom_objects=None):
     True
     """
     if Path(path).suffix == ".onnx":
+        if custom_objects:
+            raise ValueError(f"{path} was exported: it has no parameters for custom_objects.")
         return ExportedPoseEstimator(path).fit()
     header, network, validation_indices = _read(Path(path))
     try:

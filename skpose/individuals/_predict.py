@@ -5,13 +5,11 @@ import warnings
 import numpy as np
 from sklearn.utils import Bunch
 
-from skpose.base import check_images
+from skpose.base import check_batch_size, check_images
 from skpose.individuals._crop import crop_individuals
 from skpose.individuals._frames import read_in_order
 from skpose.individuals._interpolate import interpolate_tracks
 from skpose.individuals._tracks import check_tracks, list_ids, sort_tracks
-
-_BATCH_SIZE = 32  # crops
 
 
 def predict_individuals(
@@ -90,9 +88,7 @@ def predict_individuals(
         raise ValueError("tracks are empty: there is no individual to predict.")
     if align:
         tracks = _with_angles(tracks)
-    batch_size = _BATCH_SIZE if batch_size is None else batch_size
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, but is {batch_size}.")
+    batch_size = check_batch_size(batch_size)
     options = {
         "box_size": _box_size(estimator) if box_size is None else box_size,
         "align": align,

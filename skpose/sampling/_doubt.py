@@ -153,6 +153,11 @@ class EntropySampler(ScoreSampler):
         is_pipeline = hasattr(self.estimator, "steps")
         if is_pipeline:
             last = self.estimator[-1]
+        if not hasattr(last, "predict_maps"):
+            raise TypeError(
+                f"EntropySampler needs an estimator that gives its confidence maps, but a "
+                f"{type(last).__name__} has no predict_maps. Use the PoseEstimator itself."
+            )
         n_at_once = _n_at_once(last, X.shape[1:3])
         parts = []
         for start in range(0, data.n_samples, n_at_once):

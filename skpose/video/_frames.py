@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 
 from skpose._opencv import import_opencv
+from skpose.base import check_batch_size
 from skpose.datasets._lazy_images import LazyImages
 from skpose.video._decoder import FrameReader, PixelConverter
 from skpose.video._frame_index import read_index
@@ -179,8 +180,7 @@ class VideoFrames(LazyImages):
         images : ndarray of shape (n_batch, height, width, n_channels)
             The frames.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, but is {batch_size}.")
+        batch_size = check_batch_size(batch_size)
         start, stop, _ = slice(start, stop).indices(len(self))
         reader = FrameReader(self.path, self._frames)  # other readings do not disturb it
         try:

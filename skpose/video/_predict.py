@@ -10,7 +10,10 @@ import joblib
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from skpose.base import check_batch_size
 from skpose.plot._inputs import final_estimator, predict_with_confidence
+from skpose.runtime import ExportedPoseEstimator
+from skpose.skeleton import number_names
 from skpose.video._frames import VideoFrames
 from skpose.video._part_file import PartFile
 from skpose.video._progress import VideoProgress
@@ -19,7 +22,6 @@ from skpose.video._threads import Writer, read_ahead
 
 __all__ = ["predict_video", "predict_videos"]
 
-_BATCH = 32
 _MOST_AHEAD = 4  # batches that are decoded and wait
 _MOST_BYTES_AHEAD = 2**28
 
@@ -104,11 +106,10 @@ def predict_video(
     """
     if out is not None:
         out = check_table_path(out, overwrite=overwrite)
-    if batch_size is not None and batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, but is {batch_size}.")
+    batch_size = check_batch_size(batch_size)
     X = VideoFrames(path, n_channels=_n_channels(estimator), region=region, step=step)
     names = _names(estimator, path)
-    run = _Run(estimator, X, batch_size or _BATCH, offset=(region or (0, 0))[:2], verbose=verbose)
+    run = _Run(estimator, X, batch_size, offset=(region or (0, 0))[:2], verbose=verbose)
     if out is None:
         poses = np.empty((len(X), len(names), 3), dtype=np.float32)
         run.predict(_filler(poses), n_done=0)
@@ -287,11 +288,15 @@ def _head(estimator, path, region, step, names):
 def _fingerprint(estimator):
     """Give a text that is the same for estimators that predict the same."""
     final = final_estimator(estimator)
-    if not hasattr(final, "model_"):
+    is_exported = isinstance(final, ExportedPoseEstimator)
+    if not is_exported and not hasattr(final, "model_"):
         return joblib.hash(estimator)
     estimator = getattr(estimator, "best_estimator_", estimator)
     steps = estimator[:-1] if isinstance(estimator, Pipeline) else []
-    steps = [(type(step).__name__, step.get_params()) for step in [*steps, final.targets_]]
+    steps = [(type(step).__name__, step.get_params()) for step in steps]
+    if is_exported:
+        return joblib.hash([steps, final.read(), final.precision])
+    steps.append((type(final.targets_).__name__, final.targets_.get_params()))
     settings = [final.subpixel_, final.n_keypoints_]
     return joblib.hash([steps, settings, final.model_.get_weights()])
 
@@ -313,7 +318,7 @@ def _names(estimator, path):
     if n_keypoints is None:
         frame = VideoFrames(path, n_channels=_n_channels(estimator))[:1]
         n_keypoints = predict_with_confidence(estimator, frame)[0].shape[1]
-    return tuple(f"keypoint_{i}" for i in range(n_keypoints))
+    return number_names(n_keypoints)
 
 
 def _predict(estimator, images, batch_size):
