@@ -187,23 +187,28 @@ def compare_training(comparison):
 
 def compare_prediction(comparison):
     """Images to keypoints, 100 images in a call and one image in a call."""
-    for network in ("paper", "default"):
-        for batch_size, n_images in ((100, 100), (1, 20)):
-            request = {"action": "predict", "batch_size": batch_size, "n_images": n_images}
-            pairs = take_turns(
-                comparison.arguments.rounds,
-                lambda request=request, network=network: comparison.ask(
-                    "ours", network=network, **request
-                ),
-                lambda request=request: comparison.ask("theirs", **request),
-            )
-            which = "" if network == "paper" else ", our default network"
+    ours = {
+        (network, engine): f"{which}{'' if engine is None else ', exported to ' + engine}"
+        for network, which in (("paper", ""), ("default", ", our default network"))
+        for engine in (None, "onnxruntime", "openvino", "openvino:bfloat16")
+    }
+    for batch_size, n_images in ((100, 100), (1, 20)):
+        request = {"action": "predict", "batch_size": batch_size, "n_images": n_images}
+        rounds = []
+        for _ in range(1 + comparison.arguments.rounds):
+            times = [
+                comparison.ask("ours", network=network, engine=engine, **request)
+                for network, engine in ours
+            ]
+            rounds.append([*times, comparison.ask("theirs", **request)])
+        rounds = np.array(rounds[1:])  # the first warms up
+        for i, ((network, engine), which) in enumerate(ours.items()):
             write_turns(
                 f"prediction, batch {batch_size}{which}",
-                pairs,
+                rounds[:, [i, -1]],
                 unit="ms an image",
                 factor=1000,
-                at_least=2.5 if network == "paper" else None,
+                at_least=2.5 if (network, engine) == ("paper", None) else None,
             )
 
 
@@ -345,13 +350,13 @@ LONG = {
 
 def print_table():
     """Print the rows that both have."""
-    print(f"\n{'':45}{'ours':>10}{'DeepPoseKit':>13}{'ratio':>9}  quartiles")
+    print(f"\n{'':86}{'ours':>10}{'DeepPoseKit':>13}{'ratio':>9}  quartiles")
     for name, row in read_rows(REPORT, "rows").items():
         if "deepposekit" not in row:
             continue
         low, high = row["ratio"]["quartiles"]
         print(
-            f"{name + ', ' + row['unit']:45}{row['ours']['median']:>10.4g}"
+            f"{name + ', ' + row['unit']:86}{row['ours']['median']:>10.4g}"
             f"{row['deepposekit']['median']:>13.4g}{row['ratio']['median']:>9.3g}"
             f"  {low:.3g} to {high:.3g}"
         )

@@ -1,16 +1,19 @@
 """Delay of poses in real time: from the moment that a frame is due until its keypoints are known.
 
     python benchmarks/stream.py
+    python benchmarks/stream.py --exported onnxruntime --name stream_exported
     python benchmarks/stream.py --model leap --rates 30 60 100 200 --seconds 30
 
 Frames of a drawn animal are played to `PoseStream` at several rates; only the latest one waits
 while another is predicted. The network is trained for one epoch, which is enough: its delay does
 not depend on its weights. ``alone`` is how long predictions take one after the other, without a
-stream.
+stream. ``--exported`` runs what `PoseEstimator.export` wrote by one of its engines.
 """
 
 import argparse
 from itertools import cycle, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 import time
 
 from _report import write_report
@@ -18,6 +21,7 @@ import numpy as np
 
 from skpose import PoseEstimator
 from skpose.datasets import make_poses
+from skpose.runtime import ExportedPoseEstimator
 from skpose.video import PoseStream
 
 
@@ -34,6 +38,14 @@ def fit(arguments):
         **options,
     )
     return estimator.fit(mice.images[:16], mice.keypoints[:16]), mice.images[16:]
+
+
+def export(estimator, engine):
+    """Give an estimator as its file is run by an engine."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        estimator.export(path)
+        return ExportedPoseEstimator(path, engine=engine).fit()
 
 
 def time_alone(estimator, frames, seconds):
@@ -72,19 +84,25 @@ def describe(milliseconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", help="name of a network; without it, PoseEstimator's default")
+    parser.add_argument("--exported", help="onnxruntime or openvino; without it, TensorFlow")
     parser.add_argument("--image-size", type=int, default=192)
     parser.add_argument("--rates", type=float, nargs="+", default=[30, 60, 100])
     parser.add_argument("--seconds", type=float, default=20, help="of each rate")
     parser.add_argument("--name", default="stream", help="of the result's file")
     arguments = parser.parse_args()
     estimator, frames = fit(arguments)
+    network = {
+        "network": str(estimator.model),
+        "parameters": estimator.model_.count_params(),
+        "n_keypoints": estimator.n_keypoints_,
+    }
+    if arguments.exported:
+        estimator = export(estimator, arguments.exported)
     write_report(
         arguments.name,
         {
             "settings": vars(arguments),
-            "network": str(estimator.model),
-            "parameters": estimator.model_.count_params(),
-            "n_keypoints": estimator.n_keypoints_,
+            **network,
             "alone_ms": describe(time_alone(estimator, frames, min(arguments.seconds, 10))),
             "streams": [
                 time_stream(estimator, frames, rate, arguments.seconds) for rate in arguments.rates

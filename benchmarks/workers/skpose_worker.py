@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 import time
 
 from _protocol import seconds, serve
@@ -19,6 +20,7 @@ def setup(data, networks=("paper",), seed=0):
     names are those of `skpose.models`. A precision may follow: ``paper:mixed_bfloat16``.
     """
     STATE["data"] = data = dict(np.load(data))
+    STATE["exported"] = {}
     sizes = {}
     for name in networks:
         estimator = _make_estimator(name, random_state=seed)
@@ -124,16 +126,32 @@ def train_rate(network="paper", n_images=80, n_epochs=2):
     return [n_images / elapsed for elapsed in np.diff(ends)]
 
 
-def predict(network="paper", n_images=100, batch_size=100):
-    """Give the seconds per image from images to keypoints, handing over `batch_size` at a time."""
+def predict(network="paper", n_images=100, batch_size=100, engine=None):
+    """Give the seconds per image from images to keypoints, handing over `batch_size` at a time.
+
+    An `engine`, with or without a precision, ``openvino:bfloat16``, runs the exported estimator.
+    """
     images = np.resize(STATE["data"]["images"], (n_images, *STATE["data"]["images"].shape[1:]))
-    estimator = STATE["estimators"][network]
+    estimator = STATE["estimators"][network] if engine is None else _exported(network, engine)
 
     def run():
         for start in range(0, n_images, batch_size):
             estimator.predict(images[start : start + batch_size])
 
     return seconds(run) / n_images
+
+
+def _exported(network, engine):
+    if (network, engine) not in STATE["exported"]:
+        from skpose.runtime import ExportedPoseEstimator
+
+        name, _, precision = engine.partition(":")
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            STATE["estimators"][network].export(path)
+            runtime = ExportedPoseEstimator(path, engine=name, precision=precision or "float32")
+            STATE["exported"][network, engine] = runtime.fit()
+    return STATE["exported"][network, engine]
 
 
 def save(path, network="paper"):
