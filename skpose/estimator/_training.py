@@ -74,7 +74,7 @@ def build_network(
     )
     common = {"downsample_factor": factor, "n_keypoints": targets.n_keypoints_, "dtype": "float32"}
     find = SubpixelMaxima(sigma=targets.sigma, **common) if subpixel else Maxima(**common)
-    return PoseNetwork(
+    model = PoseNetwork(
         network,
         draw,
         find,
@@ -83,6 +83,8 @@ def build_network(
         pixel_size=pixel_size,
         dtype=precision,
     )
+    model.build((None, *image_shape))  # its weights exist, so it can be counted and summed up
+    return model
 
 
 @contextmanager

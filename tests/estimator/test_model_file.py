@@ -28,6 +28,11 @@ def test_a_loaded_estimator_predicts_the_same(path, fitted, poses):
     assert loaded.targets_.map_names_ == fitted.targets_.map_names_
 
 
+def test_the_network_of_a_loaded_estimator_can_be_counted(path, fitted):
+    loaded = skpose.load(path)
+    assert loaded.model_.count_params() == fitted.model_.count_params()
+
+
 def test_a_loaded_estimator_can_be_saved_without_being_used(path, fitted, poses, tmp_path):
     skpose.load(path).save(tmp_path / "again.skpose")
     again = skpose.load(tmp_path / "again.skpose")
