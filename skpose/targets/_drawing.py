@@ -26,9 +26,8 @@ class PostureGraph:
     ----------
     children, parents : ndarray of shape (n_edges,)
         Positions of the two ends of each segment.
-    blocks : list of tuple of (slice, int)
-        How segments lie: the first ones of all limbs, the second ones of those that have two, and
-        so on, each with the number of limbs; what one limb has alone is a single block.
+    layer_sizes : list of int
+        How many limbs have a first segment, a second one, and so on, which is how segments lie.
     limbs : list of ndarray
         The segments of each limb, of longer limbs first.
     """
@@ -37,13 +36,14 @@ class PostureGraph:
         parents = np.asarray(parents, dtype=np.int32)
         self.n_keypoints = len(parents)
         limbs = sorted(self._find_limbs(parents), key=len, reverse=True)
-        # Limbs are joined by taking the maximum of whole blocks of maps.
+        # The first segments of all limbs, then the second ones of those that have two, and so on:
+        # limbs are then joined by taking the maximum of whole blocks of maps.
         layers = [
             [limb[i] for limb in limbs if len(limb) > i]
             for i in range(max(map(len, limbs), default=0))
         ]
+        self.layer_sizes = [len(layer) for layer in layers]
         self.children = np.array(sum(layers, []), dtype=np.int32)
-        self.blocks = self._make_blocks([len(layer) for layer in layers])
         self.parents = parents[self.children]
         place = {child: i for i, child in enumerate(self.children.tolist())}
         self.limbs = [np.array([place[child] for child in limb]) for limb in limbs]
@@ -58,17 +58,6 @@ class PostureGraph:
                 root = int(parents[root])
             limbs.setdefault(root, []).append(child)
         return limbs.values()
-
-    @staticmethod
-    def _make_blocks(layer_sizes):
-        shared = [size for size in layer_sizes if size > 1]
-        stops = [*np.cumsum(shared).tolist(), sum(layer_sizes)]
-        n_limbs = [*shared, 1]
-        return [
-            (slice(start, stop), n)
-            for start, stop, n in zip([0, *stops], stops, n_limbs, strict=False)
-            if stop > start
-        ]
 
     @property
     def n_maps(self):
@@ -110,22 +99,17 @@ def draw_maps(keypoints, map_size, *, sigma, stride, graph=None, graph_scale=1.0
     maps = _draw_points(points, seen, rows, columns, sigma, xp)
     if graph is None or not graph.n_maps:
         return maps, seen
-    segments, segments_seen = [], []
-    for block, _ in graph.blocks:
-        ends = graph.parents[block], graph.children[block]
-        block_seen = xp.take(seen, ends[0], axis=1) * xp.take(seen, ends[1], axis=1)
-        lines = _lay_lines(points, block_seen, ends, sigma, xp)
-        segments.append(_draw_segments(lines, rows, columns, graph_scale, xp))
-        segments_seen.append(block_seen)
-    limbs = _join_limbs(segments, graph, xp.maximum, xp.max, xp)
-    limbs_seen = _join_limbs(segments_seen, graph, xp.minimum, xp.min, xp)
+    segments_seen = xp.take(seen, graph.children, axis=1) * xp.take(seen, graph.parents, axis=1)
+    lines = _lay_lines(points, segments_seen, graph, sigma, xp)
+    segments = _draw_segments(lines, rows, columns, graph_scale, xp)
+    limbs, limbs_seen = _join_limbs(segments, segments_seen, graph, xp)
     whole = xp.max(limbs, axis=-1, keepdims=True)
     everything = xp.maximum(whole, graph_scale * xp.max(maps, axis=-1, keepdims=True))
     whole_seen = xp.min(limbs_seen, axis=-1, keepdims=True)
     everything_seen = xp.min(seen, axis=-1, keepdims=True)
     return (
-        xp.concatenate([maps, *segments, limbs, whole, everything], axis=-1),
-        xp.concatenate([seen, *segments_seen, limbs_seen, whole_seen, everything_seen], axis=-1),
+        xp.concatenate([maps, segments, limbs, whole, everything], axis=-1),
+        xp.concatenate([seen, segments_seen, limbs_seen, whole_seen, everything_seen], axis=-1),
     )
 
 
@@ -144,14 +128,14 @@ def _gaussian(distance, sigma, xp):
     return xp.exp(distance * distance * (-0.5 / sigma**2))
 
 
-def _lay_lines(points, segments_seen, ends, sigma, xp):
+def _lay_lines(points, segments_seen, graph, sigma, xp):
     """Give what takes a pixel (x, y, 1) to its place along and across each segment.
 
     Both are in units of ``sqrt(2) * sigma`` from the segment's middle, of shape (n, 3, n_edges);
     the third value is half of the length, (n, 1, n_edges). A segment that is not seen lies far off.
     """
     unit = 0.5**0.5 / sigma
-    start, end = (xp.take(points, index, axis=1) for index in ends)
+    start, end = (xp.take(points, ends, axis=1) for ends in (graph.parents, graph.children))
     x, y = (end - start)[..., 0], (end - start)[..., 1]
     length = xp.sqrt(x * x + y * y)
     is_point = length < 1e-6  # any direction will do
@@ -176,15 +160,22 @@ def _draw_segments(lines, rows, columns, height, xp):
     return xp.reshape(ridges, (-1, rows.shape[0], columns.shape[0], ridges.shape[2]))
 
 
-def _join_limbs(segments, graph, combine, reduce, xp):
-    """Combine the segments of each limb, which lie in blocks of maps."""
-    limbs = None
-    # From the last block, which has the fewest limbs, to the first, which has all.
-    for block, (_, n_limbs) in zip(reversed(segments), reversed(graph.blocks), strict=True):
-        if n_limbs == 1:
-            block = reduce(block, axis=-1, keepdims=True)
-        limbs = _combine(combine, block, limbs, xp)
-    return limbs
+def _join_limbs(segments, segments_seen, graph, xp):
+    """Draw the union of each limb's segments."""
+    if len(graph.limbs) == 1:
+        return (
+            xp.max(segments, axis=-1, keepdims=True),
+            xp.min(segments_seen, axis=-1, keepdims=True),
+        )
+    # From the last layer, which has the fewest limbs, to the first, which has all.
+    limbs = limbs_seen = None
+    stop = len(graph.children)
+    for size in reversed(graph.layer_sizes):
+        layer = slice(stop - size, stop)
+        limbs = _combine(xp.maximum, segments[..., layer], limbs, xp)
+        limbs_seen = _combine(xp.minimum, segments_seen[..., layer], limbs_seen, xp)
+        stop -= size
+    return limbs, limbs_seen
 
 
 def _combine(function, values, others, xp):
