@@ -5,11 +5,14 @@
 
 Data, networks and training are those of `networks.py`. The engines are TensorFlow as
 `PoseEstimator.predict` runs it, the same function compiled by XLA, and what `PoseEstimator.export`
-wrote, run by ONNX Runtime and by OpenVINO in float32 and bfloat16. They take turns, from uint8
-images to keypoints. Their keypoints in the frames kept back are compared with TensorFlow's.
+wrote, run by ONNX Runtime and by OpenVINO in float32 and bfloat16. Each runs in a process of its
+own, one after the other, since the threads of one that wait for work take time from the next; times
+are medians, from uint8 images to keypoints. The keypoints in the frames kept back are compared with
+TensorFlow's.
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,61 +34,66 @@ def export(path, out):
     skpose.load(path).export(out)
 
 
-def measure_engines(data, path, exported):
-    """Time the engines in turn, and compare their keypoints."""
-    X, X_test, _, y_test, _ = load_data(data)
-    engines = make_engines(skpose.load(path), exported)
-    expected = engines["TensorFlow"](X_test)
-    rows = {}
-    for name, predict in engines.items():
-        found = predict(X_test)
-        moved = np.linalg.norm(found - expected, axis=-1)
-        rows[name] = {
-            "moved_px": {
-                "median": float(f"{np.median(moved):.2g}"),
-                "p99": float(f"{np.percentile(moved, 99):.2g}"),
-                "max": float(f"{moved.max():.2g}"),
-            },
-            "mean_px": round(float(np.nanmean(keypoint_errors(y_test, found))), 3),
-        }
-    many = np.resize(X, (MANY, *X.shape[1:]))
-    for key, images, n_rounds in (("batch_1_ms", X[:1], 100), ("batch_100_ms_an_image", many, 9)):
-        calls = {name: lambda f=f, x=images: f(x) for name, f in engines.items()}
-        for name, times in time_calls(calls, seconds=60, n_rounds=n_rounds).items():
-            milliseconds = 1000 * times / len(images)
-            rows[name][key] = round(float(np.median(milliseconds)), 2)
-            quartiles = np.percentile(milliseconds, [25, 75]).round(2)
-            rows[name][f"{key}_quartiles"] = quartiles.tolist()
-    return rows
+def run_tensorflow(path, exported):
+    """Give what predicts as the estimator does."""
+    return skpose.load(path).predict
 
 
-def make_engines(estimator, exported):
-    """Give the functions from images to keypoints."""
-    engines = {"TensorFlow": estimator.predict, "TensorFlow, XLA": compile_xla(estimator)}
-    for label, engine, precision in (
-        ("ONNX Runtime", "onnxruntime", "float32"),
-        ("OpenVINO", "openvino", "float32"),
-        ("OpenVINO, bfloat16", "openvino", "bfloat16"),
-    ):
-        runtime = ExportedPoseEstimator(exported, engine=engine, precision=precision)
-        try:
-            engines[label] = runtime.fit().predict
-        except ValueError as error:  # not every processor has bfloat16
-            print(f"{label} is left out: {error}")
-    return engines
-
-
-def compile_xla(estimator):
-    """Give what `predict` does for one batch, compiled by XLA."""
+def run_xla(path, exported):
+    """Give what the estimator does for one batch, compiled by XLA."""
     import tensorflow as tf
 
-    find = tf.function(estimator.model_.find_keypoints, jit_compile=True, autograph=False)
+    model = skpose.load(path).model_
+    find = tf.function(model.find_keypoints, jit_compile=True, autograph=False)
 
     def predict(images):
         parts = [find(tf.constant(images[i : i + 32])) for i in range(0, len(images), 32)]
         return np.concatenate([part.numpy()[..., :2] for part in parts])
 
     return predict
+
+
+def run_exported(path, exported, engine, precision="float32"):
+    """Give what predicts with the exported estimator."""
+    return ExportedPoseEstimator(exported, engine=engine, precision=precision).fit().predict
+
+
+ENGINES = {
+    "TensorFlow": run_tensorflow,
+    "TensorFlow, XLA": run_xla,
+    "ONNX Runtime": partial(run_exported, engine="onnxruntime"),
+    "OpenVINO": partial(run_exported, engine="openvino"),
+    "OpenVINO, bfloat16": partial(run_exported, engine="openvino", precision="bfloat16"),
+}
+
+
+def measure_engine(name, data, path, exported):
+    """Time an engine; gives the figures, and its keypoints in the frames kept back."""
+    X, X_test, *_ = load_data(data)
+    predict = ENGINES[name](path, exported)
+    many = np.resize(X, (MANY, *X.shape[1:]))
+    row = {}
+    for key, images, n_rounds in (("batch_1_ms", X[:1], 200), ("batch_100_ms_an_image", many, 9)):
+        calls = {name: lambda images=images: predict(images)}
+        times = time_calls(calls, seconds=15, n_rounds=n_rounds)[name]
+        milliseconds = 1000 * times / len(images)
+        row[key] = round(float(np.median(milliseconds)), 2)
+        row[f"{key}_quartiles"] = np.percentile(milliseconds, [25, 75]).round(2).tolist()
+    return row, predict(X_test)
+
+
+def compare(found, expected, y_test):
+    """Give how far keypoints are from others, and from the labels."""
+    moved = np.linalg.norm(found - expected, axis=-1)
+    figures = {
+        "median": np.median(moved),
+        "p99": np.percentile(moved, 99),
+        "max": moved.max(),
+    }
+    return {
+        "moved_px": {name: float(f"{value:.2g}") for name, value in figures.items()},
+        "mean_px": round(float(np.nanmean(keypoint_errors(y_test, found))), 3),
+    }
 
 
 def print_table(rows):
@@ -104,12 +112,21 @@ def main():
     parser.add_argument("--data", choices=["fly", "synthetic"], default="fly")
     parser.add_argument("--minutes", type=float, default=3.0, help="training time of each network")
     arguments = parser.parse_args()
+    y_test = load_data(arguments.data)[3]
     for network in arguments.networks.split(","):
         with TemporaryDirectory() as folder:
             path, exported = Path(folder) / "model.skpose", Path(folder) / "model.onnx"
             run_alone(measure_training, network, arguments.data, arguments.minutes, path)
             run_alone(export, path, exported)
-            rows = run_alone(measure_engines, arguments.data, path, exported)
+            rows, expected = {}, None
+            for name in ENGINES:
+                try:
+                    row, found = run_alone(measure_engine, name, arguments.data, path, exported)
+                except ValueError as error:  # not every processor has bfloat16
+                    print(f"{name} is left out: {error}")
+                    continue
+                expected = found if expected is None else expected
+                rows[name] = row | compare(found, expected, y_test)
         merge_rows("engines", f"{arguments.data}, {network}", rows)
         print_table(rows)
 

@@ -1,4 +1,4 @@
-import numpy as np
+import pytest
 
 from skpose import PoseEstimator
 from skpose.datasets import make_poses
@@ -6,17 +6,19 @@ from skpose.models import ResidualUNet
 
 
 def test_all_engines_find_the_same_keypoints(tmp_path):
-    from engines import make_engines
+    from engines import ENGINES, compare
 
     X, y = make_poses(6, image_size=40, random_state=0)
     estimator = PoseEstimator(ResidualUNet(8), max_epochs=2, augmenter=None, random_state=0)
-    estimator.fit(X, y).export(tmp_path / "model.onnx")
-    engines = make_engines(estimator, tmp_path / "model.onnx")
-    assert len(engines) >= 4
-    expected = engines["TensorFlow"](X)
-    for name, predict in engines.items():
+    path, exported = tmp_path / "model.skpose", tmp_path / "model.onnx"
+    estimator.fit(X, y).save(path)
+    estimator.export(exported)
+    expected = estimator.predict(X)
+    for name, make in ENGINES.items():
         if "bfloat16" not in name:
-            np.testing.assert_allclose(predict(X), expected, atol=0.05, err_msg=name)
+            row = compare(make(path, exported)(X), expected, y)
+            assert row["moved_px"]["max"] < 0.05, name
+            assert row["mean_px"] == pytest.approx(-estimator.score(X, y), abs=0.01)
 
 
 def test_table_has_a_line_for_each_engine(capsys):
