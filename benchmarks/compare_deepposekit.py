@@ -216,10 +216,14 @@ def compare_start(comparison):
     """Seconds to import the package, and from nothing to the keypoints of one image."""
     frame = comparison.folder / "frame.npy"
     np.save(frame, np.load(comparison.data)["images"][:1])
-    models = {"ours": comparison.folder / "ours.h5", "theirs": comparison.folder / "theirs.h5"}
+    models = {
+        "ours": comparison.folder / "ours.h5",
+        "ours, exported": comparison.folder / "ours.onnx",
+        "theirs": comparison.folder / "theirs.h5",
+    }
     names = {"ours": "skpose", "theirs": "deepposekit"}
-    for side, path in models.items():
-        comparison.ask(side, "save", path=path)
+    for name, path in models.items():
+        comparison.ask(name.partition(",")[0], "save", path=path)
 
     def do_import(side):
         start = time.perf_counter()
@@ -227,16 +231,22 @@ def compare_start(comparison):
         subprocess.run(command, check=True, capture_output=True)
         return time.perf_counter() - start
 
-    def do_predict(side):
+    def do_predict(name):
         start = time.perf_counter()
-        with comparison.start(side) as worker:
-            worker.ask("load_and_predict", path=models[side], image=frame)
+        with comparison.start(name.partition(",")[0]) as worker:
+            worker.ask("load_and_predict", path=models[name], image=frame)
             return time.perf_counter() - start
 
     rounds = max(3, comparison.arguments.rounds // 2)
-    for name, function in (("import", do_import), ("start to first prediction", do_predict)):
-        pairs = take_turns(rounds, lambda f=function: f("ours"), lambda f=function: f("theirs"))
-        write_turns(name, pairs, unit="s")
+    for row, function, ours in (
+        ("import", do_import, "ours"),
+        ("start to first prediction", do_predict, "ours"),
+        ("start to first prediction, exported", do_predict, "ours, exported"),
+    ):
+        pairs = take_turns(
+            rounds, lambda f=function, name=ours: f(name), lambda f=function: f("theirs")
+        )
+        write_turns(row, pairs, unit="s")
 
 
 def measure_stream(comparison):

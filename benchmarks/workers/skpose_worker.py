@@ -155,8 +155,12 @@ def _exported(network, engine):
 
 
 def save(path, network="paper"):
-    """Write the estimator."""
-    STATE["estimators"][network].save(path)
+    """Write the estimator, or export it to a file that ends in .onnx."""
+    estimator = STATE["estimators"][network]
+    if path.endswith(".onnx"):
+        estimator.export(path)
+    else:
+        estimator.save(path)
 
 
 def load_and_predict(path, image):
