@@ -32,8 +32,8 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
         What runs the network.
     precision : {"float32", "bfloat16"}, default="float32"
         What the network computes in. "bfloat16" needs "openvino" and a processor that has it, where
-        it is about twice as fast; keypoints move by some hundredths of a pixel, and by more where
-        the network is in doubt.
+        it is 1.6 times as fast; keypoints move by some hundredths of a pixel, and by more where the
+        network is in doubt.
 
     Attributes
     ----------
