@@ -47,7 +47,7 @@ def track(video, n_individuals, out, max_distance, min_length, overwrite, **opti
     an animal moves to.
     """
     from skpose.individuals import BlobDetector, track_individuals, write_tracks
-    from skpose.individuals._tracks import check_tracks_path
+    from skpose.individuals._track_files import check_tracks_path
     from skpose.video import VideoFrames
 
     check_tracks_path(out, overwrite=overwrite)

@@ -3,7 +3,7 @@
 from importlib import import_module as _import_module
 
 from skpose.estimator._estimator import PoseEstimator
-from skpose.estimator._model_file import load
+from skpose.estimator._load import load
 
 __all__ = ["Checkpoint", "PoseEstimator", "load"]
 

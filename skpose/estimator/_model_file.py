@@ -9,19 +9,18 @@ import numpy as np
 
 from skpose._files import replacing
 from skpose.augment import Augmenter
-from skpose.models import ARCHITECTURES, get_architecture
-from skpose.runtime import ExportedPoseEstimator
+from skpose.models import ARCHITECTURES
 from skpose.skeleton import Skeleton
 from skpose.targets import ConfidenceMaps
 
-__all__ = ["check_model_path", "load", "write_model"]
+__all__ = ["HINT", "check_model_path", "decode", "read_model", "write_model"]
 
 _FORMAT = 1
 # Objects that a file may name. Loading makes these from plain parameters, and nothing else.
 _CLASSES = {cls.__name__: cls for cls in (Augmenter, ConfidenceMaps, *ARCHITECTURES.values())}
 _FITTED = ("n_keypoints_", "n_iter_", "best_epoch_", "history_", "subpixel_")
 _PRIVATE = ("_pixel_size", "_n_samples", "_unfinished")
-_HINT = "The file is not a skpose model, or was cut short or changed; save it again."
+HINT = "The file is not a skpose model, or was cut short or changed; save it again."
 
 
 def check_model_path(path):
@@ -59,60 +58,23 @@ def write_model(path, estimator, network):
         file.attrs["digest"] = _digest(file)
 
 
-def load(path, *, custom_objects=None):
-    """Read an estimator that `PoseEstimator.save` or `PoseEstimator.export` wrote.
-
-    No code of the file's is run, and nothing in it is unpickled.
+def read_model(path):
+    """Read what `write_model` wrote.
 
     Parameters
     ----------
-    path : str or path-like
-        The file. One that ends in ``.onnx`` was exported.
-    custom_objects : dict, default=None
-        Values of parameters that a file cannot hold, by the parameter's name, such as
-        ``{"model": my_architecture, "callbacks": [...]}``. They replace what the file says.
+    path : pathlib.Path
+        The file.
 
     Returns
     -------
-    PoseEstimator or skpose.runtime.ExportedPoseEstimator
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ImportError
-        If it was exported, and ONNX Runtime is not installed.
-    ValueError
-        If it is not a model, or was cut short or changed, or if `custom_objects` are given for one
-        that was exported.
-
-    Examples
-    --------
-    >>> import skpose
-    >>> from skpose.datasets import make_poses
-    >>> from skpose.models import StackedDenseNet
-    >>> X, y = make_poses(8, image_size=32, random_state=0)
-    >>> network = StackedDenseNet(n_stacks=1, growth_rate=4)
-    >>> estimator = skpose.PoseEstimator(network, max_epochs=1, random_state=0).fit(X, y)
-    >>> estimator.save("mouse.skpose")
-    >>> skpose.load("mouse.skpose").n_keypoints_ == y.shape[1]
-    True
+    header : dict
+        The description of the estimator, for `decode`.
+    network : dict of str to list of ndarray
+        "weights" and the state of the "optimizer".
+    validation_indices : ndarray of int
+        The samples that were kept back.
     """
-    if Path(path).suffix == ".onnx":
-        if custom_objects:
-            raise ValueError(f"{path} was exported: it has no parameters for custom_objects.")
-        return ExportedPoseEstimator(path).fit()
-    header, network, validation_indices = _read(Path(path))
-    try:
-        estimator = _restore(header, custom_objects or {})
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path}: its description cannot be read ({error!r}). {_HINT}") from error
-    estimator._saved_network = network
-    estimator.validation_indices_ = validation_indices
-    return estimator
-
-
-def _read(path):
     import h5py
 
     if not path.is_file():
@@ -120,14 +82,14 @@ def _read(path):
     try:
         with h5py.File(path, "r") as file:
             if file.attrs.get("skpose_format") != _FORMAT:
-                raise ValueError(f"{path} has no skpose model of format {_FORMAT}. {_HINT}")
+                raise ValueError(f"{path} has no skpose model of format {_FORMAT}. {HINT}")
             if file.attrs.get("digest") != _digest(file):
-                raise ValueError(f"{path}: the contents do not match their checksum. {_HINT}")
+                raise ValueError(f"{path}: the contents do not match their checksum. {HINT}")
             header = json.loads(file["header"][()])
             network = {name: _read_list(file, name) for name in ("weights", "optimizer")}
             return header, network, file["validation_indices"][()]
     except (OSError, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as a model ({error}). {_HINT}") from error
+        raise ValueError(f"{path} cannot be read as a model ({error}). {HINT}") from error
 
 
 def _read_list(file, name):
@@ -203,6 +165,34 @@ def _leave_out(value, name):
     return {"left_out": type(value).__name__}
 
 
+def decode(header, custom):
+    """Make the objects that a header describes.
+
+    Parameters
+    ----------
+    header : dict
+        From `read_model`.
+    custom : dict
+        Parameters that are not to be made, since the user gives them.
+
+    Returns
+    -------
+    params : dict
+        Parameters of the estimator that are not in `custom`.
+    fitted : dict
+        Its fitted attributes; ``architecture_`` only where the model is not in `custom`.
+    """
+    params = {
+        name: _decode(value, name) for name, value in header["params"].items() if name not in custom
+    }
+    fitted = {name: _decode(header["fitted"][name], name) for name in _FITTED + _PRIVATE}
+    fitted["image_shape_"] = tuple(header["image_shape"])
+    fitted["targets_"] = _decode(header["targets"], "targets")
+    if "model" not in custom:
+        fitted["architecture_"] = _decode(header["architecture"], "model")
+    return params, fitted
+
+
 def _decode(value, name):
     if isinstance(value, list):
         return [_decode(item, name) for item in value]
@@ -210,7 +200,7 @@ def _decode(value, name):
         return value
     if "class" in value:
         if value["class"] not in _CLASSES:
-            raise ValueError(f"A model file names the unknown class {value['class']!r}. {_HINT}")
+            raise ValueError(f"A model file names the unknown class {value['class']!r}. {HINT}")
         params = {key: _decode(item, key) for key, item in value["params"].items()}
         return _CLASSES[value["class"]](**params)
     ((kind, content),) = value.items()
@@ -234,27 +224,3 @@ def _decode_optimizer(config):
 
     optimizer = getattr(keras.optimizers, config["class_name"])
     return optimizer.from_config(config["config"])
-
-
-def _restore(header, custom):
-    from skpose.estimator._estimator import PoseEstimator
-
-    params = {
-        name: custom[name] if name in custom else _decode(value, name)
-        for name, value in header["params"].items()
-    }
-    estimator = PoseEstimator(**{**params, **custom})
-    estimator.architecture_ = (
-        get_architecture(custom["model"])
-        if "model" in custom
-        else _decode(header["architecture"], "model")
-    )
-    estimator.image_shape_ = tuple(header["image_shape"])
-    estimator.targets_ = _decode(header["targets"], "targets")
-    fitted = {name: _decode(value, name) for name, value in header["fitted"].items()}
-    estimator.targets_.fit(np.zeros((1, fitted["n_keypoints_"], 2)))
-    for name in _FITTED + _PRIVATE:
-        setattr(estimator, name, fitted[name])
-    estimator.augmenters_ = []
-    estimator._compiled = None
-    return estimator

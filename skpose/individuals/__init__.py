@@ -8,7 +8,8 @@ from skpose.individuals._orientation import resolve_angles
 from skpose.individuals._predict import predict_individuals
 from skpose.individuals._sleap import read_sleap
 from skpose.individuals._table import write_individuals
-from skpose.individuals._tracks import make_tracks, read_tracks, write_tracks
+from skpose.individuals._track_files import read_tracks, write_tracks
+from skpose.individuals._tracks import make_tracks
 
 __all__ = [
     "BlobDetector",

@@ -1,10 +1,6 @@
 """Tracks: a table of where each individual is in each frame."""
 
-from pathlib import Path
-
 import numpy as np
-
-from skpose._files import replacing
 
 _NEEDED = ("frame", "id", "x", "y")
 _COLUMNS = (*_NEEDED, "angle")
@@ -73,82 +69,6 @@ def make_tracks(positions, angles=None, *, ids=None):
         table["angle"] = angles.ravel()
     tracks = pd.DataFrame(table)
     return tracks[np.isfinite(positions).all(axis=2).ravel()].reset_index(drop=True)
-
-
-def read_tracks(path, *, anchor=None, front=None, back=None, min_length=1):
-    """Read the tracks of individuals from a file.
-
-    Parameters
-    ----------
-    path : str or path-like
-        ``.csv``: a table with the columns frame (from 0), id, x and y (pixels, pixel centres at
-        whole numbers) and, if known, angle (radians; see `make_tracks`). Others are ignored.
-        ``.slp``: a SLEAP file; see `read_sleap`.
-    anchor, front, back : str, default=None
-        Of SLEAP files only: the bodyparts that give position and angle; see `read_sleap`.
-    min_length : int, default=1
-        Leave out tracks that have fewer rows, such as the fragments that trackers leave behind.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each individual in each frame where it was seen, with the columns frame, id, x, y
-        and, if known, angle; ordered by frame.
-
-    Raises
-    ------
-    ValueError
-        If the table lacks a column, or an individual is twice in a frame.
-    ImportError
-        If a SLEAP file is read without sleap-io.
-    """
-    path = Path(path)
-    if path.suffix == ".slp":
-        from skpose.individuals._sleap import read_sleap
-
-        tracks = read_sleap(path, anchor=anchor, front=front, back=back).tracks
-    elif path.suffix == ".csv":
-        if not (anchor is front is back is None):
-            raise ValueError(
-                "anchor, front and back name bodyparts of SLEAP files; a table of tracks has its "
-                "positions in the columns x and y, and angles in the column angle."
-            )
-        import pandas as pd
-
-        tracks = check_tracks(pd.read_csv(path), name=str(path))
-    else:
-        raise ValueError(
-            f"Tracks are read from .csv or .slp, but {path} ends in {path.suffix!r}. Arrays of "
-            "other trackers become tracks with make_tracks."
-        )
-    return keep_long(sort_tracks(tracks), min_length)
-
-
-def write_tracks(path, tracks, *, overwrite=False):
-    """Write tracks as a table that `read_tracks` reads.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file, ``.csv``.
-    tracks : pandas.DataFrame
-        The columns frame, id, x, y and, if known, angle.
-    overwrite : bool, default=False
-        Whether the file may exist.
-    """
-    check_tracks_path(path, overwrite=overwrite)
-    tracks = check_tracks(tracks)
-    with replacing(path, overwrite=overwrite) as temporary:
-        tracks.to_csv(temporary, index=False)
-
-
-def check_tracks_path(path, *, overwrite=False):
-    """Check that tracks can be written to `path`, before any work starts."""
-    path = Path(path)
-    if path.suffix != ".csv":
-        raise ValueError(f"Tracks are written as .csv, but {path} ends in {path.suffix!r}.")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists already. Use overwrite to replace it.")
 
 
 def check_tracks(tracks, *, n_frames=None, name="tracks"):
