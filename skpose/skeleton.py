@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-__all__ = ["Skeleton", "number_names"]
+__all__ = ["Skeleton"]
 
 _SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("L", "R"), ("l", "r"))
 
