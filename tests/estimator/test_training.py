@@ -162,7 +162,8 @@ def test_checkpoint_is_a_model_that_training_goes_on_from(blobs, tmp_path):
 def test_control_c_in_a_terminal_leaves_a_usable_estimator(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(
-        "import sys\n"
+        "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored in the background
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from conftest import small_estimator\n"
         "from skpose.datasets import make_poses\n"
