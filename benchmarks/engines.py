@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from _processes import run_alone, time_calls
 from _rows import merge_rows
-from networks import load_data, measure_training
+from networks import load_data, measure_training, quartiles
 import numpy as np
 
 import skpose
@@ -78,7 +78,7 @@ def measure_engine(name, data, path, exported):
         times = time_calls(calls, seconds=15, n_rounds=n_rounds)[name]
         milliseconds = 1000 * times / len(images)
         row[key] = round(float(np.median(milliseconds)), 2)
-        row[f"{key}_quartiles"] = np.percentile(milliseconds, [25, 75]).round(2).tolist()
+        row[f"{key}_quartiles"] = quartiles(milliseconds)
     return row, predict(X_test)
 
 

@@ -175,14 +175,15 @@ def measure_prediction(data, path):
     whole = time_calls({"all": lambda: estimator.predict(X)}, seconds=8, n_rounds=7)["all"]
     return {
         "batch_1_ms": round(1000 * float(np.median(single)), 2),
-        "batch_1_ms_quartiles": _quartiles(1000 * single),
+        "batch_1_ms_quartiles": quartiles(1000 * single),
         "batch_100_images_s": round(100 / float(np.median(whole)), 1),
-        "batch_100_images_s_quartiles": _quartiles(100 / whole),
+        "batch_100_images_s_quartiles": quartiles(100 / whole),
         "predict_peak_mib": round(peak_memory()),
     }
 
 
-def _quartiles(values):
+def quartiles(values):
+    """Give the quarter and three quarters of values, for a report."""
     return [round(float(value), 2) for value in np.percentile(values, [25, 75])]
 
 

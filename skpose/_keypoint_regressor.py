@@ -1,11 +1,39 @@
 """What all estimators share that find keypoints in images."""
 
+import numpy as np
 from sklearn.base import RegressorMixin
 
-from skpose.base import ImageInputMixin, check_keypoints
+from skpose.base import ImageInputMixin, batch_slices, check_keypoints
 from skpose.metrics import mean_keypoint_error
 
-__all__ = ["KeypointRegressorMixin"]
+__all__ = ["KeypointRegressorMixin", "find_in_batches"]
+
+
+def find_in_batches(find, batch, n_keypoints, *, batch_size):
+    """Find the keypoints of images, a mini-batch at a time.
+
+    Parameters
+    ----------
+    find : callable
+        Takes uint8 images (n, height, width, n_channels), gives x, y and confidence,
+        (n, n_keypoints, 3), in pixels of these.
+    batch : ImageBatch
+        The images.
+    n_keypoints : int
+        Number of keypoints.
+    batch_size : int or None
+        How many images to give at a time. None: a number that is fast.
+
+    Returns
+    -------
+    keypoints : ndarray of shape (n_samples, n_keypoints, 2)
+        (x, y) in pixels of the user's images.
+    confidence : ndarray of shape (n_samples, n_keypoints)
+    """
+    peaks = np.empty((len(batch), n_keypoints, 3))
+    for part in batch_slices(len(batch), batch_size):
+        peaks[part] = find(np.ascontiguousarray(batch[part]))
+    return batch.to_user(peaks[..., :2]), peaks[..., 2]
 
 
 class KeypointRegressorMixin(ImageInputMixin, RegressorMixin):

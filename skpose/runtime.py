@@ -5,12 +5,11 @@ import os
 from pathlib import Path
 from threading import Lock
 
-import numpy as np
 from sklearn.base import BaseEstimator
 
-from skpose._keypoint_regressor import KeypointRegressorMixin
+from skpose._keypoint_regressor import KeypointRegressorMixin, find_in_batches
 from skpose._threads import threads_wanted
-from skpose.base import StrOptions, batch_slices, check_images
+from skpose.base import StrOptions, check_images
 from skpose.preprocessing import ImageBatch
 from skpose.skeleton import Skeleton
 
@@ -141,11 +140,10 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
                 f"are {batch.shape[1]} x {batch.shape[2]}. Crop or resize them in a Pipeline, or "
                 "use the estimator itself, which takes any size."
             )
-        peaks = np.empty((len(batch), self.n_keypoints_, 3))
-        for part in batch_slices(len(batch), batch_size):
-            peaks[part] = session.run(np.ascontiguousarray(batch[part]))
-        keypoints = batch.to_user(peaks[..., :2])
-        return (keypoints, peaks[..., 2]) if return_confidence else keypoints
+        keypoints, confidence = find_in_batches(
+            session.run, batch, self.n_keypoints_, batch_size=batch_size
+        )
+        return (keypoints, confidence) if return_confidence else keypoints
 
     @property
     def n_keypoints_(self):

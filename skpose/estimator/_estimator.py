@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skpose._keypoint_regressor import KeypointRegressorMixin
+from skpose._keypoint_regressor import KeypointRegressorMixin, find_in_batches
 from skpose.base import (
     HasMethods,
     Interval,
@@ -467,12 +467,10 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
         """
         check_is_fitted(self)
         batch = ImageBatch.wrap(check_images(X, n_channels=self.image_shape_[2]))
-        find = self._get_compiled("keypoints")
-        peaks = np.empty((len(batch), self.n_keypoints_, 3))
-        for part in batch_slices(len(batch), batch_size):
-            peaks[part] = find(np.asarray(batch[part]))
-        keypoints = batch.to_user(peaks[..., :2])
-        return (keypoints, peaks[..., 2]) if return_confidence else keypoints
+        keypoints, confidence = find_in_batches(
+            self._get_compiled("keypoints"), batch, self.n_keypoints_, batch_size=batch_size
+        )
+        return (keypoints, confidence) if return_confidence else keypoints
 
     def predict_maps(self, X, *, batch_size=None):
         """Give the confidence maps of images.
