@@ -21,6 +21,7 @@ REQUIREMENTS = {
         "matplotlib",
         "pandas",
         "pyyaml",
+        "scikit-learn",
     ),
     "sleap-nn": ("sleap-nn==0.3.5",),
     "deeplabcut": ("deeplabcut==3.0.2",),
@@ -53,12 +54,14 @@ def find_python(name, environment=None):
     """
     folder = _cache() / name if environment is None else Path(environment)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if environment is None and not (folder / "complete").exists():
+    is_new = environment is None and not (folder / "complete").exists()
+    if is_new:
         print(f"making an environment for {name} in {folder}", file=sys.stderr)
         venv.create(folder, with_pip=True, clear=True)
         _run(f"install {name}", [python, "-m", "pip", "install", "-q", *REQUIREMENTS[name]])
-        (folder / "complete").touch()
     _run(f"import {name}", [python, "-c", f"import {IMPORTS.get(name, name)}"])
+    if is_new:
+        (folder / "complete").touch()
     return python
 
 
