@@ -55,11 +55,13 @@ def _skeleton():
 def maps(batch_size=16, repeats=1, layer=False):
     """Draw the confidence maps of a batch, with the posture graph.
 
-    As a training step does, or as the public layer, which puts NaN where nothing is known.
+    As a training step does, or as the public layer, which puts NaN where nothing is known. The
+    maps stay where the step reads them: in a tensor, which a function gives once it is filled.
     """
     draw = _compiled_drawing(layer)
     keypoints = STATE["data"]["keypoints"][:batch_size].astype(np.float32)
-    return seconds(lambda: draw(keypoints).numpy(), repeats) / (batch_size * repeats)
+    draw(keypoints)  # wakes the threads, which have slept while DeepPoseKit drew
+    return seconds(lambda: draw(keypoints), repeats) / (batch_size * repeats)
 
 
 def _compiled_drawing(layer=False):
@@ -106,7 +108,7 @@ def augment_and_draw(batch_size=16, repeats=1):
         images, keypoints = augmenter.augment(
             data["images"][index], data["keypoints"][index], random_state=rng, swap_index=swap_index
         )
-        return images, draw(keypoints.astype(np.float32)).numpy()
+        return images, draw(keypoints.astype(np.float32))
 
     return seconds(work, repeats) / (batch_size * repeats)
 

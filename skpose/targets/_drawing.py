@@ -169,12 +169,13 @@ def _join_limbs(segments, segments_seen, graph, xp):
         )
     # From the last layer, which has the fewest limbs, to the first, which has all.
     limbs = limbs_seen = None
-    stop = len(graph.children)
-    for size in reversed(graph.layer_sizes):
-        layer = slice(stop - size, stop)
-        limbs = _combine(xp.maximum, segments[..., layer], limbs, xp)
-        limbs_seen = _combine(xp.minimum, segments_seen[..., layer], limbs_seen, xp)
-        stop -= size
+    ends = np.cumsum(graph.layer_sizes)[:-1].tolist()
+    layers = zip(
+        xp.split(segments, ends, axis=-1), xp.split(segments_seen, ends, axis=-1), strict=True
+    )
+    for layer, layer_seen in reversed(list(layers)):
+        limbs = _combine(xp.maximum, layer, limbs, xp)
+        limbs_seen = _combine(xp.minimum, layer_seen, limbs_seen, xp)
     return limbs, limbs_seen
 
 
