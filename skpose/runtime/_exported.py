@@ -1,16 +1,15 @@
-"""Estimators that were exported: predictions without TensorFlow."""
+"""An exported estimator as an estimator of scikit-learn."""
 
-import json
 import os
 from pathlib import Path
-from threading import Lock
 
 from sklearn.base import BaseEstimator
 
 from skpose._keypoint_regressor import KeypointRegressorMixin, find_in_batches
-from skpose._threads import threads_wanted
 from skpose.base import StrOptions, check_images
 from skpose.preprocessing import ImageBatch
+from skpose.runtime._onnxruntime import read_description, start_onnxruntime
+from skpose.runtime._openvino import start_openvino
 from skpose.skeleton import Skeleton
 
 __all__ = ["ExportedPoseEstimator"]
@@ -217,74 +216,9 @@ class _Session:
                 f"onnxruntime computes in float32. For precision={precision!r} give "
                 "engine='openvino'."
             )
-        session = _start_onnxruntime(content, path, is_run=engine == "onnxruntime")
-        self.description = _read_description(session, path)
+        session = start_onnxruntime(content, path, is_run=engine == "onnxruntime")
+        self.description = read_description(session, path)
         if engine == "onnxruntime":
             self.run = lambda images: session.run(None, {"images": images})[0]
         else:
-            self.run = _start_openvino(content, precision)
-
-
-def _start_onnxruntime(content, path, is_run):
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ImportError(
-            "An exported estimator needs onnxruntime: pip install 'skpose[onnx]'."
-        ) from error
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors
-    options.intra_op_num_threads = threads_wanted() or 0
-    if not is_run:  # only what the file says is wanted
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
-        return onnxruntime.InferenceSession(
-            content, sess_options=options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # its errors have no class of their own in common
-        raise ValueError(f"{path} cannot be read as an ONNX model ({error}).") from error
-
-
-def _read_description(session, path):
-    entries = session.get_modelmeta().custom_metadata_map
-    if "skpose" not in entries:
-        raise ValueError(
-            f"{path} is an ONNX model, but was not written by PoseEstimator.export, so it does not "
-            "say what its keypoints are."
-        )
-    return json.loads(entries["skpose"])
-
-
-def _start_openvino(content, precision):
-    try:
-        import openvino
-    except ImportError as error:
-        raise ImportError(
-            "engine='openvino' needs openvino: pip install 'skpose[openvino]'."
-        ) from error
-    core, requests, lock = openvino.Core(), {}, Lock()
-    if precision == "bfloat16" and "BF16" not in core.get_property(
-        "CPU", "OPTIMIZATION_CAPABILITIES"
-    ):
-        raise ValueError("This processor has no bfloat16. Use precision='float32'.")
-    settings = {
-        "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
-        "PERFORMANCE_HINT": "LATENCY",
-    }
-    if threads_wanted():
-        settings["INFERENCE_NUM_THREADS"] = threads_wanted()
-
-    def start(is_single):
-        model = core.read_model(content)
-        if is_single:  # what is compiled for one image takes it a third sooner
-            model.reshape([1, *list(model.input(0).partial_shape)[1:]])
-        return core.compile_model(model, "CPU", settings).create_infer_request()
-
-    def run(images):
-        is_single = len(images) == 1
-        with lock:  # an image takes all cores, and a request cannot be shared
-            if is_single not in requests:
-                requests[is_single] = start(is_single)
-            return requests[is_single].infer([images])[0]
-
-    return run
+            self.run = start_openvino(content, precision)

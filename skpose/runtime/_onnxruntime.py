@@ -1,0 +1,37 @@
+"""Exported estimators under ONNX Runtime."""
+
+import json
+
+from skpose._threads import threads_wanted
+
+__all__ = ["read_description", "start_onnxruntime"]
+
+
+def start_onnxruntime(content, path, is_run):
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError(
+            "An exported estimator needs onnxruntime: pip install 'skpose[onnx]'."
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    options.intra_op_num_threads = threads_wanted() or 0
+    if not is_run:  # only what the file says is wanted
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return onnxruntime.InferenceSession(
+            content, sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # its errors have no class of their own in common
+        raise ValueError(f"{path} cannot be read as an ONNX model ({error}).") from error
+
+
+def read_description(session, path):
+    entries = session.get_modelmeta().custom_metadata_map
+    if "skpose" not in entries:
+        raise ValueError(
+            f"{path} is an ONNX model, but was not written by PoseEstimator.export, so it does not "
+            "say what its keypoints are."
+        )
+    return json.loads(entries["skpose"])

@@ -1,0 +1,42 @@
+"""Exported estimators under OpenVINO."""
+
+from threading import Lock
+
+from skpose._threads import threads_wanted
+
+__all__ = ["start_openvino"]
+
+
+def start_openvino(content, precision):
+    try:
+        import openvino
+    except ImportError as error:
+        raise ImportError(
+            "engine='openvino' needs openvino: pip install 'skpose[openvino]'."
+        ) from error
+    core, requests, lock = openvino.Core(), {}, Lock()
+    if precision == "bfloat16" and "BF16" not in core.get_property(
+        "CPU", "OPTIMIZATION_CAPABILITIES"
+    ):
+        raise ValueError("This processor has no bfloat16. Use precision='float32'.")
+    settings = {
+        "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    if threads_wanted():
+        settings["INFERENCE_NUM_THREADS"] = threads_wanted()
+
+    def start(is_single):
+        model = core.read_model(content)
+        if is_single:  # what is compiled for one image takes it a third sooner
+            model.reshape([1, *list(model.input(0).partial_shape)[1:]])
+        return core.compile_model(model, "CPU", settings).create_infer_request()
+
+    def run(images):
+        is_single = len(images) == 1
+        with lock:  # an image takes all cores, and a request cannot be shared
+            if is_single not in requests:
+                requests[is_single] = start(is_single)
+            return requests[is_single].infer([images])[0]
+
+    return run
