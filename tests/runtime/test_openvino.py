@@ -49,7 +49,8 @@ def test_selu_is_computed_along_with_convolutions(path):
 
 def test_a_network_of_selus_predicts_what_the_estimator_predicts(poses, estimator, path):
     exported = ExportedPoseEstimator(path, engine="openvino")
-    for images in (poses[0], poses[0][:1]):
+    for n_samples in (1, 7, 8, 19):  # some at a time, and the rest one by one
+        images = np.resize(poses[0], (n_samples, *poses[0].shape[1:]))
         expected, expected_confidence = estimator.predict(images, return_confidence=True)
         keypoints, confidence = exported.predict(images, return_confidence=True)
         np.testing.assert_allclose(keypoints, expected, atol=0.01)
