@@ -67,6 +67,14 @@ def lower_along_cosine(n_epochs):
     return keras.callbacks.LearningRateScheduler(rate)
 
 
+def name_report(arguments):
+    """Name the report by what differs from the defaults."""
+    name = f"accuracy_{arguments.data}_{arguments.model}"
+    if arguments.cosine:
+        name += "_cosine"
+    return f"{name}_split_{arguments.split}" if arguments.split else name
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", choices=["fly", "openfield"])
@@ -74,10 +82,13 @@ def main():
     parser.add_argument("--model", default=PoseEstimator().model)
     parser.add_argument("--lr-patience", type=int, default=PoseEstimator().lr_patience)
     parser.add_argument("--cosine", action="store_true", help="lower the rate along a cosine")
+    parser.add_argument("--split", type=int, default=0, help="another number, other frames")
     arguments = parser.parse_args()
     read = {"fly": read_fly, "openfield": read_openfield}[arguments.data]
     X, y, skeleton, test_size = read(Path(os.environ["SKPOSE_DATA"]))
-    train, test = train_test_split(np.arange(len(X)), test_size=test_size, random_state=0)
+    train, test = train_test_split(
+        np.arange(len(X)), test_size=test_size, random_state=arguments.split
+    )
     callbacks = [clock := Clock()]
     if arguments.cosine:
         callbacks.append(lower_along_cosine(arguments.epochs))
@@ -96,7 +107,7 @@ def main():
     minutes = (time.perf_counter() - start) / 60
     errors = keypoint_errors(y[test], estimator.predict(X[test]))
     write_report(
-        f"accuracy_{arguments.data}_{arguments.model}{'_cosine' if arguments.cosine else ''}",
+        name_report(arguments),
         {
             "settings": vars(arguments),
             "n_train": len(train),
@@ -109,6 +120,7 @@ def main():
             "median_px": round(float(np.nanmedian(errors)), 2),
             "p95_px": round(float(np.nanpercentile(errors, 95)), 2),
             "max_px": round(float(np.nanmax(errors)), 2),
+            "mean_px_by_frame": np.nanmean(errors, axis=1).round(2).tolist(),
             "validation_error_px": [round(e, 2) for e in estimator.history_["val_keypoint_error"]],
             "seconds": clock.seconds,
         },
