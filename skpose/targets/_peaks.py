@@ -179,7 +179,7 @@ def _newton_step(correlation, norms, sigma, xp):
     perfect = -0.5 / sigma**2
     downwards = xp.logical_and(bend[0] < 0.2 * perfect, determinant > 0.04 * perfect**2)
     determinant = xp.where(downwards, determinant, perfect**2)
-    step = (twist * slope[::-1] - bend[::-1] * slope) / determinant
+    step = (twist * xp.flip(slope, axis=0) - xp.flip(bend, axis=0) * slope) / determinant
     return xp.where(downwards, step, slope * (-1 / perfect))
 
 
