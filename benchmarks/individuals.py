@@ -149,33 +149,42 @@ def midline_offset(X, tracks, keypoints):
     return np.linalg.lstsq(across, beside)[0][:2].round(2).tolist()
 
 
-def evaluate(folder, arguments):
-    X, tracks, keypoints, skeleton = read(folder)
-    test = split(len(X))[2]
-    labels = np.full((len(X), 2, len(skeleton), 2), np.nan)
-    labels[tracks["frame"], tracks["id"].map(FLIES.index)] = keypoints
-    estimator = skpose.load(arguments.model)
-
-    start = time.perf_counter()
-    own = track_individuals(X, 2)
-    tracking_rate = len(X) / (time.perf_counter() - start)
-    found, true = as_arrays(own, len(X)), as_arrays(tracks, len(X))
+def compare_tracks(own, tracks, n_frames):
+    """Give, for each frame, the order of our individuals that is SLEAP's, and how far they are."""
+    found, true = as_arrays(own, n_frames), as_arrays(tracks, n_frames)
     order = same_individuals(found, true)
     found = np.take_along_axis(found, order[..., None], axis=1)
     turns = np.abs(np.angle(np.exp(1j * (found[..., 2] - true[..., 2]))))
     distances = np.linalg.norm(found[..., :2] - true[..., :2], axis=2)
+    backwards = float((turns > np.pi / 2).mean())
+    return order, {
+        "missing": int(np.isnan(distances).sum()),
+        "identity_switches": int((np.diff(order[:, 0]) != 0).sum()),
+        "distance_to_sleap": describe(distances),
+        "share_of_angles_off_by_more_than_90_degrees": round(backwards, 3),
+    }
 
-    start = time.perf_counter()
-    poses = predict_individuals(estimator, X, tracks, box_size=BOX)
-    rate = len(X) / (time.perf_counter() - start)
-    differences = poses.keypoints - labels
-    errors = np.linalg.norm(differences, axis=3)
-    offset = np.nanmedian(differences[split(len(X))[0]], axis=(0, 1, 2))
-    errors_beside_offset = np.linalg.norm(differences - offset, axis=3)
-    ours = poses.keypoints[tracks["frame"], tracks["id"].map(FLIES.index)]
-    from_own = predict_individuals(estimator, X, own, box_size=BOX)
-    matched = np.take_along_axis(from_own.keypoints, order[..., None, None], axis=1)
-    own_errors = np.linalg.norm(matched - labels, axis=3)
+
+def describe_model(estimator):
+    """Give what was trained, and on what."""
+    return {
+        "settings": {
+            "box_px": BOX,
+            "growth_rate": estimator.model.growth_rate,
+            "n_stacks": estimator.model.n_stacks,
+            "every_nth_frame": STEP,
+            "test_blocks": TEST,
+            "validation_blocks": VALIDATION,
+            "frames_a_block": BLOCK,
+        },
+        "epochs": estimator.n_iter_,
+        "best_epoch": estimator.best_epoch_ + 1,
+        "parameters": estimator.model_.network.count_params(),
+    }
+
+
+def write_pictures(arguments, X, poses, skeleton):
+    """Write the video with poses, and the poses, where the user wants them."""
     if arguments.video:
         draw_video(
             X.path,
@@ -187,40 +196,50 @@ def evaluate(folder, arguments):
         )
     if arguments.poses:
         write_individuals(arguments.poses, poses, overwrite=True)
+
+
+def timed(function, *args, **options):
+    """Give what a function gives, and how many seconds it took."""
+    start = time.perf_counter()
+    return function(*args, **options), time.perf_counter() - start
+
+
+def evaluate(folder, arguments):
+    X, tracks, keypoints, skeleton = read(folder)
+    training, _, test = split(len(X))
+    labels = np.full((len(X), 2, len(skeleton), 2), np.nan)
+    labels[tracks["frame"], tracks["id"].map(FLIES.index)] = keypoints
+    estimator = skpose.load(arguments.model)
+    own, tracking_seconds = timed(track_individuals, X, 2)
+    order, localisation = compare_tracks(own, tracks, len(X))
+    poses, seconds = timed(predict_individuals, estimator, X, tracks, box_size=BOX)
+    differences = poses.keypoints - labels
+    errors = np.linalg.norm(differences, axis=3)
+    offset = np.nanmedian(differences[training], axis=(0, 1, 2))
+    errors_beside_offset = np.linalg.norm(differences - offset, axis=3)
+    ours = poses.keypoints[tracks["frame"], tracks["id"].map(FLIES.index)]
+    from_own = predict_individuals(estimator, X, own, box_size=BOX)
+    matched = np.take_along_axis(from_own.keypoints, order[..., None, None], axis=1)
+    own_errors = np.linalg.norm(matched - labels, axis=3)
+    write_pictures(arguments, X, poses, skeleton)
     by_bodypart = np.nanmedian(errors[test], axis=(0, 1)).round(2).tolist()
     write_report(
         "individuals",
         {
-            "settings": {
-                "box_px": BOX,
-                "growth_rate": estimator.model.growth_rate,
-                "n_stacks": estimator.model.n_stacks,
-                "every_nth_frame": STEP,
-                "test_blocks": TEST,
-                "validation_blocks": VALIDATION,
-                "frames_a_block": BLOCK,
-            },
-            "epochs": estimator.n_iter_,
-            "best_epoch": estimator.best_epoch_ + 1,
-            "parameters": estimator.model_.network.count_params(),
+            **describe_model(estimator),
             "test_frames": int(test.sum()),
             "distance_to_sleap": describe(errors[test]),
             "offset_to_sleap_px": offset.round(2).tolist(),
             "distance_to_sleap_beside_offset": describe(errors_beside_offset[test]),
             "bodies_beside_sleap_px": midline_offset(X, tracks, keypoints),
             "bodies_beside_ours_px": midline_offset(X, tracks, ours),
-            "distance_to_sleap_in_trained_blocks": describe(errors[split(len(X))[0]]),
+            "distance_to_sleap_in_trained_blocks": describe(errors[training]),
             "distance_to_sleap_from_own_tracks": describe(own_errors[test]),
             "median_px_of_bodypart": dict(zip(skeleton.names, by_bodypart, strict=True)),
-            "frames_per_second": round(rate, 1),
+            "frames_per_second": round(len(X) / seconds, 1),
             "localisation": {
-                "frames_per_second": round(tracking_rate, 1),
-                "missing": int(np.isnan(distances).sum()),
-                "identity_switches": int((np.diff(order[:, 0]) != 0).sum()),
-                "distance_to_sleap": describe(distances),
-                "share_of_angles_off_by_more_than_90_degrees": round(
-                    float((turns > np.pi / 2).mean()), 3
-                ),
+                "frames_per_second": round(len(X) / tracking_seconds, 1),
+                **localisation,
             },
         },
     )
