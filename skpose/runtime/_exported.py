@@ -27,11 +27,11 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
     path : str or path-like
         The file, which ends in ``.onnx``.
     engine : {"onnxruntime", "openvino"}, default="onnxruntime"
-        What runs the network.
+        What runs the network. "openvino" is the faster one, and takes a second longer to start.
     precision : {"float32", "bfloat16"}, default="float32"
         What the network computes in. "bfloat16" needs "openvino" and a processor that has it, where
-        it is 1.6 times as fast; keypoints move by some hundredths of a pixel, and by more where the
-        network is in doubt.
+        it is nearly twice as fast; keypoints move by some hundredths of a pixel, and by more where
+        the network is in doubt.
 
     Attributes
     ----------
@@ -60,7 +60,8 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
     Notes
     -----
     The engine takes as many threads as the environment variable ``OMP_NUM_THREADS`` says, or all
-    cores. OpenVINO's Python package tells its makers that it is used, unless ``opt_in_out
+    cores. Of the images that go through the network at a time, OpenVINO takes eight at once, and
+    the rest one by one. Its Python package tells its makers that it is used, unless ``opt_in_out
     --opt_out`` was run once; ONNX Runtime does not.
 
     A pickle holds the model itself, so workers on other machines need no file.
