@@ -12,7 +12,8 @@ augmentation, Adam with a learning rate of 1e-3, batches of 16. A tenth of the f
 reported, and the epoch that is best on it is kept, as the paper's code does. ``openfield`` is a
 DeepLabCut project, reduced to 320 x 240, a twentieth kept back; its errors are in pixels of the
 original images. ``--cosine`` lowers the learning rate along half a cosine until the last epoch, by
-a callback of Keras, in place of the falls where nothing improves.
+a callback of Keras, in place of the falls where nothing improves. ``--split`` keeps other frames
+back.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from sklearn.model_selection import train_test_split
 from skpose import PoseEstimator, Skeleton
 from skpose.datasets import read_annotations, read_deeplabcut
 from skpose.metrics import keypoint_errors
+from skpose.models import ResidualUNet
 from skpose.preprocessing import ImageResizer
 
 
@@ -70,6 +72,8 @@ def lower_along_cosine(n_epochs):
 def name_report(arguments):
     """Name the report by what differs from the defaults."""
     name = f"accuracy_{arguments.data}_{arguments.model}"
+    if arguments.n_blocks > 1:
+        name += f"_{arguments.n_blocks}_blocks"
     if arguments.cosine:
         name += "_cosine"
     return f"{name}_split_{arguments.split}" if arguments.split else name
@@ -82,6 +86,7 @@ def main():
     parser.add_argument("--model", default=PoseEstimator().model)
     parser.add_argument("--lr-patience", type=int, default=PoseEstimator().lr_patience)
     parser.add_argument("--cosine", action="store_true", help="lower the rate along a cosine")
+    parser.add_argument("--n-blocks", type=int, default=1, help="of the residual U-Net")
     parser.add_argument("--split", type=int, default=0, help="another number, other frames")
     arguments = parser.parse_args()
     read = {"fly": read_fly, "openfield": read_openfield}[arguments.data]
@@ -92,8 +97,9 @@ def main():
     callbacks = [clock := Clock()]
     if arguments.cosine:
         callbacks.append(lower_along_cosine(arguments.epochs))
+    is_default = arguments.model == "residual_unet"
     estimator = PoseEstimator(
-        arguments.model,
+        ResidualUNet(n_blocks=arguments.n_blocks) if is_default else arguments.model,
         skeleton=skeleton,
         max_epochs=arguments.epochs,
         n_iter_no_change=arguments.epochs,

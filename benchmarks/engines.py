@@ -73,7 +73,7 @@ def measure_engine(name, data, path, exported):
     predict = ENGINES[name](path, exported)
     many = np.resize(X, (MANY, *X.shape[1:]))
     row = {}
-    for key, images, n_rounds in (("batch_1_ms", X[:1], 200), ("batch_100_ms_an_image", many, 9)):
+    for key, images, n_rounds in (("batch_1_ms", X[:1], 1000), ("batch_100_ms_an_image", many, 9)):
         calls = {name: lambda images=images: predict(images)}
         times = time_calls(calls, seconds=15, n_rounds=n_rounds)[name]
         milliseconds = 1000 * times / len(images)

@@ -27,7 +27,8 @@ class ResidualUNet(Architecture):
     See Also
     --------
     skpose.models.build_residual_unet : The network as a function of plain numbers.
-    StackedDenseNet : DeepPoseKit's network: about five times the work for an image.
+    StackedDenseNet : DeepPoseKit's network: about five times the work for an image, and the more
+        accurate one once it is trained for long.
 
     Notes
     -----
