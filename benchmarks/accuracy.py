@@ -89,6 +89,8 @@ def main():
     parser.add_argument("--n-blocks", type=int, default=1, help="of the residual U-Net")
     parser.add_argument("--split", type=int, default=0, help="another number, other frames")
     arguments = parser.parse_args()
+    if arguments.n_blocks > 1 and arguments.model != "residual_unet":
+        parser.error("--n-blocks is for residual_unet")
     read = {"fly": read_fly, "openfield": read_openfield}[arguments.data]
     X, y, skeleton, test_size = read(Path(os.environ["SKPOSE_DATA"]))
     train, test = train_test_split(
@@ -97,9 +99,8 @@ def main():
     callbacks = [clock := Clock()]
     if arguments.cosine:
         callbacks.append(lower_along_cosine(arguments.epochs))
-    is_default = arguments.model == "residual_unet"
     estimator = PoseEstimator(
-        ResidualUNet(n_blocks=arguments.n_blocks) if is_default else arguments.model,
+        arguments.model if arguments.n_blocks == 1 else ResidualUNet(n_blocks=arguments.n_blocks),
         skeleton=skeleton,
         max_epochs=arguments.epochs,
         n_iter_no_change=arguments.epochs,
