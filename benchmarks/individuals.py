@@ -183,7 +183,7 @@ def describe_model(estimator):
     }
 
 
-def write_pictures(arguments, X, poses, skeleton):
+def write_poses(arguments, X, poses, skeleton):
     """Write the video with poses, and the poses, where the user wants them."""
     if arguments.video:
         draw_video(
@@ -221,7 +221,7 @@ def evaluate(folder, arguments):
     from_own = predict_individuals(estimator, X, own, box_size=BOX)
     matched = np.take_along_axis(from_own.keypoints, order[..., None, None], axis=1)
     own_errors = np.linalg.norm(matched - labels, axis=3)
-    write_pictures(arguments, X, poses, skeleton)
+    write_poses(arguments, X, poses, skeleton)
     by_bodypart = np.nanmedian(errors[test], axis=(0, 1)).round(2).tolist()
     write_report(
         "individuals",

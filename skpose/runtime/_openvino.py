@@ -44,10 +44,12 @@ def start_openvino(content, precision):
     if threads_wanted():
         settings["INFERENCE_NUM_THREADS"] = threads_wanted()
 
+    model = core.read_model(content)
+    _replace_selu(model)
+    shape = list(model.input(0).partial_shape)[1:]
+
     def start(n_images):
-        model = core.read_model(content)
-        _replace_selu(model)
-        model.reshape([n_images, *list(model.input(0).partial_shape)[1:]])
+        model.reshape([n_images, *shape])
         return core.compile_model(model, "CPU", settings).create_infer_request()
 
     def find(images):
