@@ -1,6 +1,5 @@
 r"""Errors on real frames that were not trained on.
 
-    SKPOSE_DATA=... python benchmarks/accuracy.py fly --epochs 250
     SKPOSE_DATA=... python benchmarks/accuracy.py fly --model stacked_densenet --epochs 100 \
         --lr-patience 10
     SKPOSE_DATA=... python benchmarks/accuracy.py fly --epochs 300 --cosine

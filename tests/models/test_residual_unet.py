@@ -47,6 +47,17 @@ def test_both_lists_of_maps_are_linear_in_the_last_layer():
     np.testing.assert_allclose(after[1], before[1] - 100.0, atol=1e-3)
 
 
+def test_the_last_maps_are_independent_of_each_other_where_the_head_is_wide_enough():
+    n_outputs, images = 12, np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 1))
+    ranks = []
+    for head_filters in (5, 64):
+        model = build_residual_unet((64, 64, 1), n_outputs, filters=4, head_filters=head_filters)
+        maps = np.array(model(images.astype("float32"))[-1], dtype=float).reshape(-1, n_outputs)
+        ranks.append(np.linalg.matrix_rank(maps, tol=1e-4 * np.linalg.norm(maps, 2)))
+    assert ranks[0] <= 5
+    assert ranks[1] == n_outputs
+
+
 def test_size_divisor_follows_the_image():
     assert ResidualUNet().size_divisor((192, 300, 1)) == 64
     assert ResidualUNet(n_transitions=-2).size_divisor((192, 300, 1)) == 32

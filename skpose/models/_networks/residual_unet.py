@@ -15,6 +15,7 @@ def build_residual_unet(
     max_filters=128,
     n_blocks=1,
     n_transitions=-1,
+    head_filters=256,
 ):
     """Build a U-Net of residual blocks that starts and ends at the size of the maps.
 
@@ -35,6 +36,8 @@ def build_residual_unet(
         Number of residual blocks at each size on the way down and on the way up.
     n_transitions : int, default=-1
         Number of times that the image is halved; -1 chooses it by the image's size.
+    head_filters : int, default=256
+        Number of channels that the last maps are a linear function of.
 
     Returns
     -------
@@ -64,6 +67,8 @@ def build_residual_unet(
         x = keras.layers.Add(name=f"{name}_add")([x, levels[level]])
         x = keras.layers.Activation("relu", name=f"{name}_relu")(x)
         x = _residual_blocks(x, widths[level], n_blocks, name)
+    # Maps of few features cannot be independent of each other where there are more maps than that.
+    x = _convolve(x, head_filters, 1, "head")
     maps = [emit_maps([x], n_outputs, i) for i, x in enumerate((levels[0], x))]
     return keras.Model(images, maps, name="residual_unet")
 
