@@ -14,11 +14,16 @@ def read_rows(name, group):
 
 
 def merge_rows(name, group, rows):
-    """Write rows of figures to ``results/<name>.json``, keeping what else was measured."""
+    """Write rows of figures to ``results/<name>.json``, keeping what else was measured.
+
+    The machine is described once, as it is now; each row says which processor it was measured on.
+    """
     report = _read(name)
+    machine = describe_machine()
     old = report.get(group, {})
-    report[group] = old | {key: old.get(key, {}) | row for key, row in rows.items()}
-    report = {**report, "machine": describe_machine()}
+    processor = {"processor": machine["processor"]}
+    report[group] = old | {key: old.get(key, {}) | row | processor for key, row in rows.items()}
+    report = {**report, "machine": machine}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(_on_few_lines(json.dumps(report, indent=2)) + "\n")
     print(json.dumps({group: rows}), flush=True)

@@ -85,12 +85,6 @@ class Comparison:
             self._workers.popitem()[1].close()
 
 
-def say_when():
-    """Give when a row was measured and on which processor; rows may come from several machines."""
-    when = time.strftime("%Y-%m-%d %H:%M")
-    return {"measured": when, "processor": describe_machine()["processor"]}
-
-
 def write_turns(name, pairs, *, unit, factor=1, at_least=None, more_is_better=False, **extra):
     """Write a row: what both took, and how many times faster we are."""
     ours, theirs = pairs[:, 0], pairs[:, 1]
@@ -101,7 +95,7 @@ def write_turns(name, pairs, *, unit, factor=1, at_least=None, more_is_better=Fa
         "deepposekit": describe(theirs * factor),
         "ratio": describe(ratio),
         "rounds": len(pairs),
-        **say_when(),
+        "measured": time.strftime("%Y-%m-%d %H:%M"),
         **extra,
     }
     if at_least is not None:
@@ -271,7 +265,7 @@ def measure_stream(comparison):
         "peak": max(memory),
         "growth_in_second_half": round(memory[-1] - memory[n_late], 1),
         "peak_at_most": 1536,
-        **say_when(),
+        "measured": time.strftime("%Y-%m-%d %H:%M"),
         "memory_mib": result["memory_mib"],
     }
     merge_rows(REPORT, "rows", {f"stream, {network} network": row})
@@ -348,7 +342,7 @@ def measure_time_to_error(comparison):
         "ratio": None,
         "ratio_at_least": 4,
         "by_epoch": result["epochs"],
-        **say_when(),
+        "measured": time.strftime("%Y-%m-%d %H:%M"),
     }
     if row["reached"]:
         row["ratio"] = round(their_seconds / seconds, 2)
