@@ -1,18 +1,18 @@
 r"""Errors on real frames that were not trained on.
 
     SKPOSE_DATA=... python benchmarks/accuracy.py fly --model stacked_densenet --epochs 100 \
-        --lr-patience 10
+        --lr-patience 10 --batch-size 16
     SKPOSE_DATA=... python benchmarks/accuracy.py fly --epochs 300 --cosine
     SKPOSE_DATA=... python benchmarks/accuracy.py openfield --epochs 50
 
-``fly`` with ``stacked_densenet`` has the hyperparameters of Graving et al. (2019): 2 stacks with a
-growth rate of 48, maps at 1/4 resolution with a sigma of 5 px and the posture graph, all
-augmentation, Adam with a learning rate of 1e-3, batches of 16. A tenth of the frames is watched and
-reported, and the epoch that is best on it is kept, as the paper's code does. ``openfield`` is a
-DeepLabCut project, reduced to 320 x 240, a twentieth kept back; its errors are in pixels of the
-original images. ``--cosine`` lowers the learning rate along half a cosine until the last epoch, by
-a callback of Keras, in place of the falls where nothing improves. ``--split`` keeps other frames
-back.
+The first of these has the hyperparameters of Graving et al. (2019): 2 stacks with a growth rate of
+48, maps at 1/4 resolution with a sigma of 5 px and the posture graph, all augmentation, Adam with a
+learning rate of 1e-3, batches of 16. A tenth of the frames is watched and reported, and the epoch
+that is best on it is kept, as the paper's code does. ``openfield`` is a DeepLabCut project, reduced
+to 320 x 240, a twentieth kept back; its errors are in pixels of the original images. ``--cosine``
+lowers the learning rate along half a cosine until the last epoch, by a callback of Keras, in place
+of the falls where nothing improves. ``--split`` keeps other frames back, ``--seed`` starts from
+other weights.
 """
 
 import argparse
@@ -73,9 +73,14 @@ def name_report(arguments):
     name = f"accuracy_{arguments.data}_{arguments.model}"
     if arguments.n_blocks > 1:
         name += f"_{arguments.n_blocks}_blocks"
+    if arguments.batch_size != PoseEstimator().batch_size:
+        name += f"_batch_{arguments.batch_size}"
     if arguments.cosine:
         name += "_cosine"
-    return f"{name}_split_{arguments.split}" if arguments.split else name
+    for option in ("split", "seed"):
+        if number := getattr(arguments, option):
+            name += f"_{option}_{number}"
+    return name
 
 
 def main():
@@ -84,9 +89,11 @@ def main():
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--model", default=PoseEstimator().model)
     parser.add_argument("--lr-patience", type=int, default=PoseEstimator().lr_patience)
+    parser.add_argument("--batch-size", type=int, default=PoseEstimator().batch_size)
     parser.add_argument("--cosine", action="store_true", help="lower the rate along a cosine")
     parser.add_argument("--n-blocks", type=int, default=1, help="of the residual U-Net")
     parser.add_argument("--split", type=int, default=0, help="another number, other frames")
+    parser.add_argument("--seed", type=int, default=0, help="another number, other weights")
     arguments = parser.parse_args()
     if arguments.n_blocks > 1 and arguments.model != "residual_unet":
         parser.error("--n-blocks is for residual_unet")
@@ -101,11 +108,12 @@ def main():
     estimator = PoseEstimator(
         arguments.model if arguments.n_blocks == 1 else ResidualUNet(n_blocks=arguments.n_blocks),
         skeleton=skeleton,
+        batch_size=arguments.batch_size,
         max_epochs=arguments.epochs,
         n_iter_no_change=arguments.epochs,
         lr_patience=arguments.epochs if arguments.cosine else arguments.lr_patience,
         callbacks=callbacks,
-        random_state=0,
+        random_state=arguments.seed,
         verbose=1,
     )
     start = time.perf_counter()

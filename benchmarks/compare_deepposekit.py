@@ -168,7 +168,7 @@ def write_peaks(folder, side, sigma, n_images=32, n_maps=32):
 
 
 def compare_training(comparison):
-    """Images a second of `fit`, augmentation and maps included; batches of 16."""
+    """Images a second of `fit`, augmentation and maps included, each in its own batches."""
     networks = {
         "training, float32": ("paper", 2.5),
         "training, mixed_bfloat16": ("paper:mixed_bfloat16", 3.5),

@@ -85,6 +85,7 @@ def train(folder, arguments):
             StackedDenseNet(1, growth_rate=arguments.growth_rate),
             skeleton=skeleton,
             augmenter=Augmenter(rotation=180),
+            batch_size=16,
             random_state=0,
             verbose=1,
         )

@@ -7,7 +7,7 @@
 
 ``fly`` are the 100 fly frames of Graving et al. (2019), 192 x 192 pixels and 32 bodyparts, 90 to
 train on; ``synthetic`` are mice of `make_poses`, 96 x 96 pixels and 13 bodyparts, 400 to train on.
-All networks start from random weights and have the estimator's defaults: posture graph, all
+All networks start from random weights and are trained as the paper's: posture graph, all
 augmentation, Adam, batches of 16. Each trains for the same time, counted from the end of its first
 step, which compiles the network, and the epoch that is best on the frames kept back is kept.
 
@@ -133,6 +133,7 @@ def measure_training(name, data, minutes, path):
     estimator = PoseEstimator(
         NETWORKS[name][1],
         skeleton=skeleton,
+        batch_size=16,
         early_stopping=minutes > 0,
         max_epochs=10_000,
         n_iter_no_change=10_000,

@@ -144,6 +144,7 @@ def make_network(skeleton, data):
         targets=ConfidenceMaps(sigma=3.0),
         augmenter=Augmenter(fliplr=0, flipud=0, rotation=rotation, translation=0.03, p=0.2),
         learning_rate=LEARNING_RATE,
+        batch_size=16,
         early_stopping=False,
     )
 

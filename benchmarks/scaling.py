@@ -55,6 +55,7 @@ def fit_briefly(network, X, y, **params):
     timer = make_timer(n_steps=4, seconds=8)
     estimator = PoseEstimator(
         NETWORKS[network][1] if network in NETWORKS else get_architecture(network),
+        batch_size=16,
         early_stopping=False,
         callbacks=[timer],
         random_state=0,

@@ -46,6 +46,7 @@ network = PoseEstimator(
     skeleton=mouse.skeleton,
     targets=ConfidenceMaps(sigma=3.0),
     learning_rate=3e-3,
+    batch_size=16,
     early_stopping=False,
 )
 

@@ -37,6 +37,7 @@ estimator = PoseEstimator(
     targets=ConfidenceMaps(),
     augmenter=None,
     learning_rate=3e-3,
+    batch_size=16,
     early_stopping=False,
     max_epochs=n_epochs,
     random_state=0,

@@ -44,6 +44,7 @@ estimator = PoseEstimator(
     skeleton=mice.skeleton,
     targets=ConfidenceMaps(sigma=3.0),
     learning_rate=3e-3,
+    batch_size=16,
     early_stopping=False,
     random_state=0,
 )

@@ -46,6 +46,7 @@ pipeline = Pipeline(
                 targets=ConfidenceMaps(sigma=3.0),
                 augmenter=None,  # the one in the pipeline is all there is
                 learning_rate=3e-3,
+                batch_size=16,
                 lr_patience=n_epochs,  # constant
                 early_stopping=False,
                 max_epochs=n_epochs,

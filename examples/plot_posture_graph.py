@@ -41,6 +41,7 @@ for repeat in range(n_repeats):
         targets=ConfidenceMaps(sigma=3.0),
         augmenter=None,  # there are frames of animals in all directions, and few epochs
         learning_rate=3e-3,
+        batch_size=16,
         early_stopping=False,
         max_epochs=n_epochs,
         random_state=repeat,

@@ -53,6 +53,7 @@ estimator = PoseEstimator(
     skeleton=mice.skeleton,
     targets=ConfidenceMaps(sigma=3.0),
     learning_rate=3e-3,
+    batch_size=16,
     early_stopping=False,
     max_epochs=n_epochs,
     random_state=0,

@@ -16,8 +16,9 @@ STATE = {"estimators": {}}
 def setup(data, networks=("paper",), seed=0):
     """Read the data and build estimators, by a training step each.
 
-    ``paper`` is the Stacked DenseNet of the paper, ``default`` what `PoseEstimator` chooses; other
-    names are those of `skpose.models`. A precision may follow: ``paper:mixed_bfloat16``.
+    ``paper`` is the Stacked DenseNet of the paper, trained in batches of 16 as there, ``default``
+    what `PoseEstimator` chooses; other names are those of `skpose.models`. A precision may follow:
+    ``paper:mixed_bfloat16``.
     """
     STATE["data"] = data = dict(np.load(data))
     STATE["exported"] = {}
@@ -35,7 +36,7 @@ def _make_estimator(name, **settings):
     if network == "paper":
         from skpose.models import StackedDenseNet
 
-        settings["model"] = StackedDenseNet(2, growth_rate=48)
+        settings |= {"model": StackedDenseNet(2, growth_rate=48), "batch_size": 16}
     elif network != "default":
         settings["model"] = network
     if precision:
@@ -237,7 +238,8 @@ def train(minutes, network="default", max_epochs=1000, stop_below=None, **settin
     X, y, train, test = (data[name] for name in ("images", "keypoints", "train", "test"))
     estimator.fit(X[train], y[train], validation_data=(X[test], y[test]))
     STATE["estimators"][network] = estimator
-    return {"epochs": watch.epochs, "n_steps": len(watch.epochs) * -(-len(train) // 16)}
+    n_batches = -(-len(train) // estimator.batch_size)
+    return {"epochs": watch.epochs, "n_steps": len(watch.epochs) * n_batches}
 
 
 def keypoints(out, network="default"):
