@@ -82,8 +82,8 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
     precision : {"float32", "mixed_bfloat16", "mixed_float16"}, default="float32"
         Keras dtype policy of the network.
     callbacks : list of keras.callbacks.Callback, default=None
-        Called in training. The logs have ``loss``, ``keypoint_error`` (pixels), and the same with
-        ``val_``.
+        Called in training. The logs have ``loss``, ``keypoint_error`` (pixels; of the keypoints
+        that augmentation leaves in the image), and the same with ``val_``.
     random_state : int, RandomState or None, default=None
         What the first weights, the validation split and the augmentation depend on.
     verbose : int, default=0

@@ -86,12 +86,18 @@ class PoseNetwork(keras.Model):
         return loss * _SCALE**2
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """Follow the mean distance of predicted from labelled keypoints, in the user's pixels."""
+        """Follow the mean distance of predicted from labelled keypoints, in the user's pixels.
+
+        Keypoints that augmentation has moved out of the image cannot be found, and do not count.
+        """
         peaks = self.find(y_pred[-1])
-        labelled = ops.logical_not(ops.any(ops.isnan(y), axis=-1))
-        offset = ops.where(labelled[..., None], peaks[..., :2] - y, 0.0)
+        height, width = self.draw.image_size
+        # A comparison with NaN, which is what is not labelled, is false.
+        end = ops.array([width - 0.5, height - 0.5], dtype=y.dtype)
+        visible = ops.all(ops.logical_and(y > -0.5, y < end), axis=-1)
+        offset = ops.where(visible[..., None], peaks[..., :2] - y, 0.0)
         distance = ops.sqrt(ops.sum(offset * offset, axis=-1)) * self.pixel_size
-        weight = ops.cast(labelled, "float32")
+        weight = ops.cast(visible, "float32")
         if sample_weight is not None:
             weight = weight * ops.cast(sample_weight, "float32")[:, None]
         self.error_tracker.update_state(distance, sample_weight=weight)

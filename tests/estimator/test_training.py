@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 import pytest
 
 import skpose
+from skpose.augment import Augmenter
 from skpose.estimator import Checkpoint
 from skpose.estimator._batches import PoseBatches
 from skpose.estimator._split import split_validation
@@ -211,6 +212,21 @@ def test_an_optimizer_object_is_copied_not_used(blobs):
     estimator = small_estimator(optimizer=optimizer, max_epochs=1).fit(X, y)
     assert not optimizer.built
     assert isinstance(estimator.model_.optimizer, keras.optimizers.SGD)
+
+
+class _MoveOut(Augmenter):
+    """Moves the first keypoint far out of the image."""
+
+    def augment(self, images, keypoints, *, random_state, swap_index):
+        return images, np.where(np.arange(keypoints.shape[1])[:, None] < 1, 1e4, keypoints)
+
+
+def test_keypoints_that_augmentation_moves_out_do_not_count_in_the_error(blobs):
+    X, y = blobs
+    y = np.repeat(y[:, :1], 2, axis=1)
+    estimator = small_estimator(augmenter=_MoveOut(), max_epochs=1, early_stopping=False)
+    estimator.fit(X, y)
+    assert 0 < estimator.history_["keypoint_error"][0] < np.hypot(*X.shape[1:3])
 
 
 class _Recorder:
