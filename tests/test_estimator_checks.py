@@ -153,6 +153,7 @@ SETTINGS = {
         "subpixel": False,
         "early_stopping": False,
         "learning_rate": 0.1,
+        "batch_size": 16,
         "max_epochs": 2,
     },
     "MeanPoseRegressor": {},
