@@ -31,7 +31,7 @@ class ResidualUNet(Architecture):
     --------
     skpose.models.build_residual_unet : The network as a function of plain numbers.
     StackedDenseNet : DeepPoseKit's network: more than four times the work for an image, and the
-        more accurate one once it is trained for long.
+        more precise one once it is trained for long.
 
     Notes
     -----
