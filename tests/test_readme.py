@@ -64,7 +64,7 @@ def test_command_line_snippet_runs(tmp_path, monkeypatch):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
     lines = [code for language, code in SNIPPETS if "skpose train" in code][0].splitlines()
-    small = "--epochs 1 --set model__filters=4"
+    small = "--epochs 1 --batch-size 16 --set model__filters=4"
     for line in lines:
         arguments = line.split()[1:] + (small.split() if "train" in line else [])
         subprocess.run([sys.executable, "-m", "skpose", *arguments], check=True)
@@ -74,8 +74,7 @@ def test_command_line_snippet_runs(tmp_path, monkeypatch):
         for name in ("flies.csv", "flies_again.csv")
     )
     assert len(poses) == 6
-    # After one epoch a map is so flat that rounding can choose between two of its peaks.
-    assert np.isclose(again, poses, rtol=0, atol=0.05).mean() > 0.95
+    np.testing.assert_allclose(again, poses, atol=0.05)
     assert Path("flies_labelled.mp4").exists()
 
 

@@ -218,7 +218,7 @@ class _MoveOut(Augmenter):
     """Moves the first keypoint far out of the image."""
 
     def augment(self, images, keypoints, *, random_state, swap_index):
-        return images, np.where(np.arange(keypoints.shape[1])[:, None] < 1, 1e4, keypoints)
+        return images, np.where(np.arange(keypoints.shape[1])[:, None] == 0, 1e4, keypoints)
 
 
 def test_keypoints_that_augmentation_moves_out_do_not_count_in_the_error(blobs):
