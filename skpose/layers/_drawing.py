@@ -2,7 +2,8 @@
 
 import keras
 
-from skpose.targets._drawing import PostureGraph, draw_maps
+from skpose.targets._drawing import draw_maps
+from skpose.targets._posture_graph import PostureGraph
 
 __all__ = ["ConfidenceMapDrawing"]
 

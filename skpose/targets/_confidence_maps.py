@@ -8,8 +8,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skpose.base import ImageInputMixin, Interval, StrOptions, check_keypoints, fit_context
 from skpose.skeleton import Skeleton
-from skpose.targets._drawing import PostureGraph, draw_maps
+from skpose.targets._drawing import draw_maps
 from skpose.targets._peaks import find_subpixel_maxima
+from skpose.targets._posture_graph import PostureGraph
 
 __all__ = ["ConfidenceMaps"]
 
@@ -187,7 +188,7 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
             f"segment {names[parent]} - {names[child]}"
             for parent, child in zip(graph.parents, graph.children, strict=True)
         ]
-        limbs = [f"limb {i}" for i in range(len(graph.limbs))]
+        limbs = [f"limb {i}" for i in range(graph.n_limbs)]
         return names + segments + limbs + ["graph", "graph and keypoints"]
 
     def transform(self, y):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from skpose.targets._drawing import PostureGraph, draw_maps
+from skpose.targets._drawing import draw_maps
+from skpose.targets._posture_graph import PostureGraph
 
 
 def test_map_is_one_at_a_keypoint_on_a_cell_and_falls_off_as_a_gaussian():
@@ -33,12 +34,35 @@ def test_levels_are_segments_then_limbs_then_graph_then_graph_with_keypoints():
     graph = PostureGraph([1, -1, 1, -1, 3])  # limb 1-0, 1-2 and limb 3-4; no root comes first
     maps, _ = draw_maps(keypoints, (16, 16), sigma=2.0, stride=1, graph=graph)
     assert maps.shape[-1] == 5 + graph.n_maps == 5 + 3 + 2 + 1 + 1
-    # The first segments of both limbs, 1-0 and 3-4, then the second of the longer one, 1-2.
-    assert graph.children.tolist() == [0, 4, 2]
-    np.testing.assert_allclose(maps[..., 8], maps[..., [5, 7]].max(-1))
-    np.testing.assert_allclose(maps[..., 9], maps[..., 6])
+    assert graph.children.tolist() == [0, 2, 4]  # the segments of the longer limb come first
+    np.testing.assert_allclose(maps[..., 8], maps[..., [5, 6]].max(-1))
+    np.testing.assert_allclose(maps[..., 9], maps[..., 7])
     np.testing.assert_allclose(maps[..., 10], maps[..., 8:10].max(-1))
     np.testing.assert_allclose(maps[..., 11], maps[..., [0, 1, 2, 3, 4, 10]].max(-1))
+
+
+def test_limbs_of_any_number_and_length_are_the_maximum_of_their_segments():
+    # Three limbs of two segments, drawn by layers; two of three, drawn by limbs; one of one; none.
+    parents = [-1, 0, 1, -1, 3, 3, -1, 6, 7, -1, 9, 10, 11, -1, 13, 14, 13, -1, 17, -1]
+    roots = np.arange(20)
+    for _ in range(3):
+        roots = np.where(np.array(parents)[roots] < 0, roots, np.array(parents)[roots])
+    graph = PostureGraph(parents)
+    assert sorted(graph.children.tolist()) == [i for i in range(20) if parents[i] >= 0]
+    keypoints = np.random.default_rng(0).uniform(0, 31, (2, 20, 2))
+    keypoints[1, 4] = np.nan
+    maps, known = draw_maps(keypoints, (32, 32), sigma=2.0, stride=1, graph=graph)
+    segments, segments_known = maps[..., 20:33], known[:, 20:33]
+    limbs = maps[..., 33:-2]
+    order = [9, 13, 0, 3, 6, 17]  # roots, of longer limbs first
+    assert limbs.shape[-1] == graph.n_limbs == len(order)
+    for i, root in enumerate(order):
+        members = roots[graph.children] == root
+        np.testing.assert_allclose(limbs[..., i], segments[..., members].max(-1))
+        np.testing.assert_array_equal(known[:, 33 + i], segments_known[:, members].min(-1))
+    np.testing.assert_allclose(maps[..., -2], limbs.max(-1))
+    assert known[0].all()
+    assert not known[1, -2:].any()
 
 
 def test_graph_scale_is_the_height_of_the_graph_alone():
