@@ -69,10 +69,8 @@ class Comparison:
     def networks(self):
         """Names of the estimators that our worker needs."""
         names = ["paper"]
-        if "training" in self.arguments.only:
-            names.append("paper:mixed_bfloat16")
         if {"predict", "training"} & set(self.arguments.only):
-            names.append("default")
+            names += ["paper:mixed_bfloat16", "default"]
         return names
 
     def ask(self, side, action, **arguments):
@@ -192,6 +190,7 @@ def compare_prediction(comparison):
         for network, which in (("paper", ""), ("default", ", our default network"))
         for engine in (None, "onnxruntime", "openvino", "openvino:bfloat16")
     }
+    ours["paper:mixed_bfloat16", None] = ", mixed_bfloat16"
     for batch_size, n_images in ((100, 100), (1, 20)):
         request = {"action": "predict", "batch_size": batch_size, "n_images": n_images}
         rounds = []

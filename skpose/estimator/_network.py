@@ -43,6 +43,7 @@ class PoseNetwork(keras.Model):
         self.stride = stride
         self.pixel_size = pixel_size
         self.error_tracker = keras.metrics.Mean(name="keypoint_error")
+        self._emit_keypoint_maps = _without_other_maps(network, find.n_keypoints)
 
     def build(self, input_shape):
         self.built = True  # all that has weights is the network, which is built already
@@ -53,20 +54,24 @@ class PoseNetwork(keras.Model):
 
     def _run(self, images, training):
         """Give the network's own maps, without the cells of the padding."""
+        stages = keras.tree.flatten(self.network(self._pad(images), training=training))
+        return [self._crop(maps, images) for maps in stages]
+
+    def _pad(self, images):
         height, width = images.shape[1:3]
-        images = ops.cast(images, "float32")
-        images = ops.pad(
-            images,
+        return ops.pad(
+            ops.cast(images, "float32"),
             ((0, 0), (0, -height % self.divisor), (0, -width % self.divisor), (0, 0)),
             constant_values=_PADDING,
         )
-        stages = keras.tree.flatten(self.network(images, training=training))
-        n_rows, n_columns = -(-height // self.stride), -(-width // self.stride)
-        return [maps[:, :n_rows, :n_columns] for maps in stages]
+
+    def _crop(self, maps, images):
+        n_rows, n_columns = (-(-side // self.stride) for side in images.shape[1:3])
+        return maps[:, :n_rows, :n_columns]
 
     def find_keypoints(self, images):
         """Give x, y and confidence, (n_samples, n_keypoints, 3), in pixels of these images."""
-        maps = self._run(images, training=False)[-1][..., : self.find.n_keypoints]
+        maps = self._crop(self._emit_keypoint_maps(self._pad(images)), images)
         return self.find(ops.cast(maps, "float32") / _SCALE)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -102,3 +107,51 @@ class PoseNetwork(keras.Model):
             weight = weight * ops.cast(sample_weight, "float32")[:, None]
         self.error_tracker.update_state(distance, sample_weight=weight)
         return self.get_metrics_result()
+
+
+def _without_other_maps(network, n_keypoints):
+    """Give a function of images that computes no last maps but the keypoints' own, the first ones.
+
+    Where the network ends with a convolution, as most do, those of the posture graph, which only
+    training needs, are half of its work.
+    """
+    last = keras.tree.flatten(network.outputs)[-1]
+    layer = next((layer for layer in network.layers if _is_convolution_to(last, layer)), None)
+    if layer is None:
+        return lambda images: keras.tree.flatten(network(images, training=False))[-1][
+            ..., :n_keypoints
+        ]
+    features = keras.Model(network.inputs, layer.input)
+
+    def emit(images):
+        kernel = ops.cast(layer.kernel, layer.compute_dtype)[..., :n_keypoints]
+        maps = ops.conv(
+            ops.cast(features(images, training=False), layer.compute_dtype),
+            kernel,
+            strides=layer.strides,
+            padding=layer.padding,
+            dilation_rate=layer.dilation_rate,
+        )
+        if layer.use_bias:
+            maps = maps + ops.cast(layer.bias, layer.compute_dtype)[:n_keypoints]
+        return maps
+
+    return emit
+
+
+def _is_convolution_to(tensor, layer):
+    """Whether a layer gives a tensor by a convolution whose channels do not know of each other."""
+    return (
+        type(layer) is keras.layers.Conv2D  # a class of its own may do more than that
+        and layer.activation is keras.activations.linear
+        and layer.groups == 1
+        and layer.data_format == "channels_last"
+        and _gives(layer, tensor)
+    )
+
+
+def _gives(layer, tensor):
+    try:
+        return layer.output is tensor
+    except (AttributeError, ValueError):  # it was applied more than once
+        return False

@@ -147,3 +147,48 @@ def test_a_keras_model_is_a_network_and_is_not_changed(blobs):
     small_estimator(model=network, max_epochs=1).fit(X, y)
     for a, b in zip(network.get_weights(), before, strict=True):
         assert_array_equal(a, b)
+
+
+def _ending(name):
+    """A network with another last layer than a plain convolution of stride 1."""
+
+    def network(inputs, n_outputs):
+        x = keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs)
+        if name == "stride":
+            return keras.layers.Conv2D(n_outputs, 3, strides=2, padding="same", use_bias=False)(x)
+        x = keras.layers.Conv2D(8, 3, strides=2, padding="same")(x)
+        if name == "softmax":
+            return keras.layers.Conv2D(n_outputs, 1, activation="softmax")(x)
+        if name == "groups":
+            x = keras.layers.Conv2D(n_outputs, 1)(x)
+            return keras.layers.Conv2D(n_outputs, 1, groups=n_outputs)(x)
+        if name == "shared":
+            layer = keras.layers.Conv2D(n_outputs, 1, name="maps")
+            return layer(layer(keras.layers.Conv2D(n_outputs, 1)(x)))
+        return keras.layers.Conv2DTranspose(n_outputs, 3, padding="same")(x)
+
+    return network
+
+
+@pytest.mark.parametrize("ending", ["stride", "softmax", "groups", "shared", "transposed"])
+def test_prediction_leaves_out_the_maps_of_the_graph_and_nothing_else(ending, poses):
+    estimator = small_estimator(model=_ending(ending), skeleton=poses.skeleton, max_epochs=1).fit(
+        poses.images, poses.keypoints
+    )
+    assert estimator.targets_.n_maps_ > estimator.n_keypoints_
+    maps = estimator.model_(poses.images)[-1]
+    expected = estimator.model_.find(maps[..., : estimator.n_keypoints_])
+    y, confidence = estimator.predict(poses.images, return_confidence=True)
+    np.testing.assert_allclose(y, expected[..., :2], atol=1e-3)
+    np.testing.assert_allclose(confidence, expected[..., 2], atol=1e-4)
+
+
+def test_prediction_in_mixed_precision_leaves_out_the_maps_of_the_graph_too(poses):
+    estimator = small_estimator(
+        skeleton=poses.skeleton, precision="mixed_bfloat16", max_epochs=1
+    ).fit(poses.images, poses.keypoints)
+    maps = estimator.model_(poses.images)[-1]
+    expected = np.asarray(estimator.model_.find(maps[..., : estimator.n_keypoints_]))[..., 2]
+    _, confidence = estimator.predict(poses.images, return_confidence=True)
+    # A map with two peaks of nearly the same height may have either.
+    assert np.median(np.abs(confidence - expected)) < 0.02 * np.median(expected)
