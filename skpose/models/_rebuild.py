@@ -14,7 +14,8 @@ def rebuild(model, *, dtype_policy="float32", random_state, pretrained=False):
         A functional network. It is not changed.
     dtype_policy : str, default="float32"
         Policy of the layers, such as "mixed_bfloat16". Layers that scale the images' pixels and
-        those that emit the network's outputs stay float32.
+        the one that emits the last output, the prediction, stay float32; the outputs before it only
+        guide training.
     random_state : numpy.random.Generator
         Source of the weights. Every initializer and every random layer gets an integer seed of its
         own, so no global generator is read, and equal generators give equal weights.
@@ -28,7 +29,7 @@ def rebuild(model, *, dtype_policy="float32", random_state, pretrained=False):
     """
     start = int(random_state.integers(2**30))
     seeds = count(start)
-    kept = _output_names(model) | _scaler_names(model)
+    kept = _prediction_names(model) | _scaler_names(model)
 
     def clone(layer):
         policy = "float32" if layer.name in kept else dtype_policy
@@ -51,13 +52,11 @@ def _revise(config, policy, seeds):
     return config
 
 
-def _output_names(model):
-    """Names of the layers that emit the outputs, down to the innermost of nested networks."""
-    names = set(model.output_names)
-    for layer in model.layers:
-        if layer.name in names and isinstance(layer, keras.Model):
-            names |= _output_names(layer)
-    return names
+def _prediction_names(model):
+    """Names of the layers that emit the last output, down to the innermost of nested networks."""
+    name = model.output_names[-1]
+    layer = model.get_layer(name)
+    return {name} | (_prediction_names(layer) if isinstance(layer, keras.Model) else set())
 
 
 def _scaler_names(model):

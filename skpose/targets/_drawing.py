@@ -46,7 +46,8 @@ def draw_maps(keypoints, map_size, *, sigma, stride, graph=None, graph_scale=1.0
     if graph is None or not graph.n_maps:
         return maps, seen
     known = 1 - xp.minimum(xp.matmul(1 - seen, graph.contents), 1)
-    segments_seen = known[:, len(graph.contents) :][:, : len(graph.children)]
+    first = keypoints.shape[1]
+    segments_seen = known[:, first : first + len(graph.children)]
     lines = _lay_lines(points, segments_seen, graph, sigma, xp)
     segments, limbs = _draw_graph(lines, rows, columns, graph, graph_scale, xp)
     whole = reduce(xp.maximum, [_find_highest(limb, xp) for limb in limbs])

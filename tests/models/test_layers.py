@@ -7,6 +7,7 @@ from skpose.models._networks.layers import (
     ImageNetScaling,
     SpaceToDepth,
     normalise_images,
+    selu,
 )
 
 
@@ -60,3 +61,12 @@ def test_pixels_are_normalised_to_plus_minus_one():
     model = keras.Model(images, normalise_images(images))
     pixels = np.array([0, 127.5, 255], dtype="float32").reshape(1, 1, 3, 1)
     assert np.allclose(np.ravel(model(pixels)), [-1, 0, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "n_bits"), [("float32", 20), ("bfloat16", 8), ("float16", 11)])
+def test_selu_is_exact_to_the_last_bit_or_so_in_any_precision(dtype, n_bits):
+    x = np.arange(-4, 4.25, 0.25)  # exact in all of them
+    y = selu(keras.ops.cast(x, dtype))
+    assert keras.backend.standardize_dtype(y.dtype) == dtype
+    exact = 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x))
+    np.testing.assert_allclose(keras.ops.cast(y, "float32"), exact, rtol=0.5**n_bits)

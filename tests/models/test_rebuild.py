@@ -55,7 +55,7 @@ def test_the_original_stays_as_it_is(model):
     assert new.output_names == model.output_names
 
 
-def test_pixels_and_maps_stay_float32_under_mixed_precision(model):
+def test_pixels_and_predicted_maps_stay_float32_under_mixed_precision(model):
     new = rebuild(model, dtype_policy="mixed_bfloat16", random_state=np.random.default_rng(0))
     names = {x.name: x.dtype_policy.name for x in new.layers[1:]}
     full = {name for name, policy in names.items() if policy == "float32"}
@@ -96,7 +96,7 @@ def test_nested_networks_and_random_layers_are_rebuilt():
         assert np.array_equal(*maps)
 
 
-def test_outputs_of_a_nested_network_stay_float32():
+def test_the_output_of_a_nested_network_stays_float32():
     inner_images = keras.Input((None, None, 2))
     inner = keras.Model(inner_images, keras.layers.Conv2D(3, 1, name="maps")(inner_images))
     images = keras.Input((None, None, 2))

@@ -133,6 +133,17 @@ class ImageNetScaling(keras.layers.Layer):
         return {**super().get_config(), "mode": self.mode}
 
 
+@keras.saving.register_keras_serializable("skpose")
+def selu(x):
+    """Scaled exponential linear unit, in float32 whatever the precision of the features.
+
+    For bfloat16 TensorFlow computes it value by value on a CPU, which takes twice as long as this,
+    and as long as all convolutions of a network.
+    """
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    return ops.cast(ops.selu(ops.cast(x, "float32")), dtype)
+
+
 def normalise_images(images):
     """Scale pixels from 0..255 to -1..1."""
     return keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="normalise")(images)

@@ -9,6 +9,7 @@ from skpose.models._networks.layers import (
     concatenate,
     emit_maps,
     normalise_images,
+    selu,
 )
 from skpose.models._sizes import count_transitions
 
@@ -144,7 +145,7 @@ class _Blocks:
             kernel_size,
             strides=strides,
             padding="same",
-            activation="selu",
+            activation=selu,
             kernel_initializer="lecun_normal",
             name=name,
         )
@@ -159,7 +160,7 @@ class _Blocks:
             filters,
             3,
             padding="same",
-            activation="selu",
+            activation=selu,
             depthwise_initializer=lecun_normal,
             pointwise_initializer="lecun_normal",
             name=name,
