@@ -54,9 +54,11 @@ def _revise(config, policy, seeds):
 
 def _prediction_names(model):
     """Names of the layers that emit the last output, down to the innermost of nested networks."""
-    name = model.output_names[-1]
-    layer = model.get_layer(name)
-    return {name} | (_prediction_names(layer) if isinstance(layer, keras.Model) else set())
+    names = set(model.output_names[-1:])
+    for layer in model.layers:  # it may be none of them, but an operation
+        if layer.name in names and isinstance(layer, keras.Model):
+            names |= _prediction_names(layer)
+    return names
 
 
 def _scaler_names(model):

@@ -159,6 +159,8 @@ def _ending(name):
         x = keras.layers.Conv2D(8, 3, strides=2, padding="same")(x)
         if name == "softmax":
             return keras.layers.Conv2D(n_outputs, 1, activation="softmax")(x)
+        if name == "operation":
+            return keras.ops.sigmoid(keras.layers.Conv2D(n_outputs, 1)(x))
         if name == "groups":
             x = keras.layers.Conv2D(n_outputs, 1)(x)
             return keras.layers.Conv2D(n_outputs, 1, groups=n_outputs)(x)
@@ -170,7 +172,10 @@ def _ending(name):
     return network
 
 
-@pytest.mark.parametrize("ending", ["stride", "softmax", "groups", "shared", "transposed"])
+ENDINGS = ["stride", "softmax", "operation", "groups", "shared", "transposed"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_prediction_leaves_out_the_maps_of_the_graph_and_nothing_else(ending, poses):
     estimator = small_estimator(model=_ending(ending), skeleton=poses.skeleton, max_epochs=1).fit(
         poses.images, poses.keypoints

@@ -105,3 +105,15 @@ def test_the_output_of_a_nested_network_stays_float32():
     new = rebuild(model, dtype_policy="mixed_bfloat16", random_state=np.random.default_rng(0))
     assert new(np.zeros((1, 4, 4, 2), dtype="float32")).dtype == "float32"
     assert new.get_layer("first").compute_dtype == "bfloat16"
+
+
+def test_a_network_may_end_with_an_operation():
+    images = keras.Input((None, None, 2))
+    model = keras.Model(images, keras.layers.Conv2D(3, 1, name="conv")(images) * 2)
+    new = rebuild(model, dtype_policy="mixed_bfloat16", random_state=np.random.default_rng(0))
+    x = np.ones((1, 4, 4, 2), dtype="float32")
+    conv = new.get_layer("conv")
+    assert conv.compute_dtype == "bfloat16"
+    np.testing.assert_array_equal(
+        *(keras.ops.cast(maps, "float32") for maps in (new(x), conv(x) * 2))
+    )
