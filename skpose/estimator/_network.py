@@ -118,9 +118,8 @@ def _without_other_maps(network, n_keypoints):
     last = keras.tree.flatten(network.outputs)[-1]
     layer = next((layer for layer in network.layers if _is_convolution_to(last, layer)), None)
     if layer is None:
-        return lambda images: keras.tree.flatten(network(images, training=False))[-1][
-            ..., :n_keypoints
-        ]
+        maps = keras.Model(network.inputs, last)
+        return lambda images: maps(images, training=False)[..., :n_keypoints]
     features = keras.Model(network.inputs, layer.input)
 
     def emit(images):
