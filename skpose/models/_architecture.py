@@ -55,7 +55,8 @@ class Architecture(BaseEstimator):
             `size_divisor`. Output: a list of tensors, one for each supervised stage, the last one
             being the prediction, each of shape (n, h / stride, w / stride, n_outputs). Keras takes
             a single one out of its list when it calls the network; ``model.outputs`` is a list
-            always.
+            always. The input is named ``images`` and the outputs ``maps_0``, ``maps_1``, ...,
+            except in a user's own network.
 
         Raises
         ------

@@ -1,9 +1,11 @@
-"""A user's own network, as a scikit-learn object."""
+"""Networks that a user built: wrapped, measured and checked."""
 
 from numbers import Integral
 
 from skpose.base import Interval
 from skpose.models._architecture import Architecture
+
+_MOST_TRANSITIONS = 8
 
 
 class CustomArchitecture(Architecture):
@@ -35,8 +37,9 @@ class CustomArchitecture(Architecture):
 
     Notes
     -----
-    What is found out, is by the shapes of the outputs for images of several sizes. That builds the
-    function's network once or twice more; state `downsample_factor` and `divisor` to spare it.
+    Unset values are inferred by building the network and reading its output shapes for several
+    image sizes. That builds the function's network once or twice more; set `downsample_factor` and
+    `divisor` to spare it.
 
     Examples
     --------
@@ -79,9 +82,7 @@ class CustomArchitecture(Architecture):
     def default_downsample_factor(self):
         if self.downsample_factor is not None:
             return self.downsample_factor
-        from skpose.models._networks.custom import find_downsample_factor
-
-        return find_downsample_factor(self._probe())
+        return _find_downsample_factor(self._probe())
 
     @property
     def downsample_factors(self):
@@ -104,17 +105,13 @@ class CustomArchitecture(Architecture):
 
     def _probe(self, n_channels=3):
         """Give the network for as many channels and outputs as it takes, to measure it."""
-        from skpose.models._networks.custom import build_custom
-
         if self._is_model():
             return self.network
-        return build_custom(self.network, n_channels, 1)
+        return _build_network(self.network, n_channels, 1)
 
     def _build(self, image_shape, n_outputs, downsample_factor, load_weights):
-        from skpose.models._networks.custom import build_custom, find_downsample_factor
-
-        model = build_custom(self.network, image_shape[2], n_outputs)
-        found = find_downsample_factor(model)
+        model = _build_network(self.network, image_shape[2], n_outputs)
+        found = _find_downsample_factor(model)
         if found != downsample_factor:
             raise ValueError(
                 f"The network's maps are 1/{2**found} of the image, so downsample_factor must be "
@@ -125,6 +122,67 @@ class CustomArchitecture(Architecture):
     def _size_divisor(self, image_shape, downsample_factor):
         if self.divisor is not None:
             return self.divisor
-        from skpose.models._networks.custom import find_divisor
+        return _find_divisor(self._probe(image_shape[2]), downsample_factor)
 
-        return find_divisor(self._probe(image_shape[2]), downsample_factor)
+
+def _build_network(network, n_channels, n_outputs):
+    """Make a network of a user's function, or wrap a `keras.Model` and share its layers."""
+    import keras
+
+    if isinstance(network, keras.Model):
+        _check_model(network, n_channels)
+        images, maps = network.inputs[0], network.outputs
+    else:
+        images = keras.Input((None, None, n_channels), name="images")
+        maps = network(images, n_outputs)
+        maps = list(maps) if isinstance(maps, (list, tuple)) else [maps]
+    for tensor in maps:
+        if tensor.shape[-1] != n_outputs:
+            raise ValueError(
+                f"The network gives {tensor.shape[-1]} maps, but {n_outputs} are needed. Build it "
+                "for as many, or give a function (inputs, n_outputs) that does."
+            )
+    return keras.Model(images, list(maps), name=getattr(network, "name", "custom"))
+
+
+def _check_model(network, n_channels):
+    shape = network.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[1:] != (None, None, n_channels):
+        raise ValueError(
+            f"The network takes {shape}, but must have one input of shape (None, None, None, "
+            f"{n_channels}): images of any size with the data's number of channels."
+        )
+
+
+def _find_downsample_factor(model):
+    """Tell by which power of two the maps of a network are smaller than its images."""
+    size = 2**_MOST_TRANSITIONS
+    sides = {side for shape in _output_shapes(model, size) for side in shape[1:3]}
+    factors = [k for k in range(_MOST_TRANSITIONS) if sides == {size >> k}]
+    if not factors:
+        raise ValueError(
+            f"The network's outputs for images of {size} x {size} pixels have sides of "
+            f"{sorted(sides)} cells. All stages must have one size, 1, 1/2, 1/4, ... of the image."
+        )
+    return factors[0]
+
+
+def _find_divisor(model, downsample_factor):
+    """Tell by which power of two the sides of the images must be divisible."""
+    for n_transitions in range(downsample_factor, _MOST_TRANSITIONS + 1):
+        size = 3 * 2**n_transitions  # an odd multiple, so that one halving more would show
+        try:
+            shapes = _output_shapes(model, size)
+        except ValueError:
+            continue
+        if all(shape[1:3] == (size >> downsample_factor,) * 2 for shape in shapes):
+            return 2**n_transitions
+    raise ValueError(
+        f"The network takes no images with sides divisible by {2**_MOST_TRANSITIONS}, nor by less. "
+        "Give `divisor`, the number by which the sides must be divisible."
+    )
+
+
+def _output_shapes(model, size):
+    shapes = model.compute_output_shape((1, size, size, model.input_shape[-1]))
+    return shapes if isinstance(shapes, list) else [shapes]

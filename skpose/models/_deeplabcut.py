@@ -1,10 +1,10 @@
-"""The network of DeepLabCut (Mathis et al., 2018), as a scikit-learn object."""
+"""The network of DeepLabCut (Mathis et al., 2018), in DeepPoseKit's version."""
 
 from numbers import Integral, Real
 
 from skpose.base import Interval, StrOptions
 from skpose.models._architecture import Architecture
-from skpose.models._encoder_table import ENCODERS, MOBILENET_ALPHAS
+from skpose.models._encoders import ENCODERS, MOBILENET_ALPHAS, encode
 
 
 class DeepLabCut(Architecture):
@@ -27,7 +27,6 @@ class DeepLabCut(Architecture):
 
     See Also
     --------
-    skpose.models.build_deeplabcut : The network as a function of plain numbers.
     StackedDenseNet : Takes ``pretrained=True`` too, and is a fifth of the size.
 
     Notes
@@ -37,6 +36,7 @@ class DeepLabCut(Architecture):
     1/16 (``downsample_factor=4``) are a 1 x 1 convolution of the features, maps of 1/8 a transposed
     3 x 3 convolution; for maps of 1/4 the features' channels are first spread over a grid of twice
     the size. Pixels are scaled as each encoder expects, and grey images repeated over the colours.
+    The encoder is one nested network, the layer ``encoder``.
 
     Parameters for 32 maps of 1/4 of the image: "resnet50" 23,735,200, "resnet101" 42,805,664,
     "resnet152" 58,518,432, "mobilenetv2" 2,350,176 (502,400 with ``alpha=0.35``), "densenet121"
@@ -80,13 +80,11 @@ class DeepLabCut(Architecture):
         return () if self.weights is None else ("encoder",)
 
     def _build(self, image_shape, n_outputs, downsample_factor, load_weights):
-        from skpose.models._networks.deeplabcut import build_deeplabcut
-
         self._check_alpha()
-        return build_deeplabcut(
+        return _build_network(
             image_shape,
             n_outputs,
-            downsample_factor=downsample_factor,
+            downsample_factor,
             encoder=self.encoder,
             weights=self.weights if load_weights else None,
             alpha=self.alpha,
@@ -107,3 +105,22 @@ class DeepLabCut(Architecture):
 
     def _size_divisor(self, image_shape, downsample_factor):
         return 16
+
+
+def _build_network(image_shape, n_outputs, downsample_factor, *, encoder, weights, alpha):
+    """Build an encoder of image classification with a small decoder behind it."""
+    import keras
+
+    from skpose.models._layers import DepthToSpace
+
+    images = keras.Input((None, None, image_shape[2]), name="images")
+    x = encode(images, encoder, weights=weights, alpha=alpha)
+    if downsample_factor == 4:
+        maps = keras.layers.Conv2D(n_outputs, 1, name="maps_0")(x)
+    else:
+        if downsample_factor == 2:
+            x = DepthToSpace(2, name="depth_to_space")(x)
+        maps = keras.layers.Conv2DTranspose(n_outputs, 3, strides=2, padding="same", name="maps_0")(
+            x
+        )
+    return keras.Model(images, [maps], name="deeplabcut")

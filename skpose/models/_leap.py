@@ -1,5 +1,6 @@
-"""The network of LEAP (Pereira et al., 2019), as a scikit-learn object."""
+"""The network of LEAP (Pereira et al., 2019)."""
 
+from dataclasses import dataclass
 from numbers import Integral
 
 from skpose.base import Interval, StrOptions
@@ -23,10 +24,6 @@ class LEAP(Architecture):
         How the encoder halves its features.
     upsampling : {"transposed", "bilinear", "nearest"}, default="transposed"
         How the decoder doubles its features: transposed convolution, or interpolation.
-
-    See Also
-    --------
-    skpose.models.build_leap : The network as a function of plain numbers.
 
     Notes
     -----
@@ -77,17 +74,101 @@ class LEAP(Architecture):
         self.upsampling = upsampling
 
     def _build(self, image_shape, n_outputs, downsample_factor, load_weights):
-        from skpose.models._networks.leap import build_leap
-
-        return build_leap(
-            image_shape,
-            n_outputs,
-            filters=self.filters,
-            activation=self.activation,
-            batch_normalization=self.batch_normalization,
-            pooling=self.pooling,
-            upsampling=self.upsampling,
-        )
+        return _build_network(image_shape, n_outputs, **self.get_params(deep=False))
 
     def _size_divisor(self, image_shape, downsample_factor):
         return 4
+
+
+def _build_network(image_shape, n_outputs, *, filters, **options):
+    """Build a plain encoder and decoder whose maps are as large as the images."""
+    import keras
+
+    from skpose.models._layers import normalise_images
+
+    blocks = _Blocks(**options)
+    images = keras.Input((None, None, image_shape[2]), name="images")
+    x = normalise_images(images)
+    for level in range(2):
+        x = blocks.convolve(x, filters * 2**level, 3, f"encoder_{level}")
+        x = blocks.halve(x, f"encoder_{level}_pool")
+    x = blocks.convolve(x, filters * 4, 3, "bottom")
+    x = blocks.double(x, filters * 2, "decoder_1_up")
+    x = blocks.convolve(x, filters * 2, 2, "decoder_1")
+    return keras.Model(images, [blocks.emit(x, n_outputs)], name="leap")
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """The pieces of the network."""
+
+    activation: str
+    batch_normalization: bool
+    pooling: str
+    upsampling: str
+
+    def convolve(self, x, filters, n_convolutions, name):
+        import keras
+
+        for i in range(n_convolutions):
+            layer = keras.layers.Conv2D(
+                filters,
+                3,
+                padding="same",
+                activation=self.activation,
+                use_bias=not self.batch_normalization,
+                kernel_initializer="lecun_normal"
+                if self.activation == "selu"
+                else "glorot_uniform",
+                name=f"{name}_conv_{i}",
+            )
+            x = self._normalise(layer(x), f"{name}_conv_{i}_bn")
+        return x
+
+    def halve(self, x, name):
+        import keras
+
+        average = self.pooling == "average"
+        layer = keras.layers.AveragePooling2D if average else keras.layers.MaxPooling2D
+        return layer(2, name=name)(x)
+
+    def double(self, x, filters, name):
+        import keras
+
+        if self.upsampling == "transposed":
+            layer = keras.layers.Conv2DTranspose(
+                filters,
+                3,
+                strides=2,
+                padding="same",
+                activation=self.activation,
+                use_bias=not self.batch_normalization,
+                kernel_initializer="glorot_normal",
+                name=name,
+            )
+        else:
+            layer = keras.layers.UpSampling2D(2, interpolation=self.upsampling, name=name)
+        return self._normalise(layer(x), f"{name}_bn")
+
+    def emit(self, x, n_outputs):
+        import keras
+
+        if self.upsampling == "transposed":
+            layer = keras.layers.Conv2DTranspose(
+                n_outputs,
+                3,
+                strides=2,
+                padding="same",
+                kernel_initializer="glorot_normal",
+                name="maps_0",
+            )
+            return layer(x)
+        x = keras.layers.UpSampling2D(2, interpolation=self.upsampling, name="decoder_0_up")(x)
+        return keras.layers.Conv2D(n_outputs, 3, padding="same", name="maps_0")(x)
+
+    def _normalise(self, x, name):
+        if not self.batch_normalization:
+            return x
+        import keras
+
+        return keras.layers.BatchNormalization(name=name)(x)

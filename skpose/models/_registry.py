@@ -1,4 +1,7 @@
-"""The architectures by their names."""
+"""The architectures by their names.
+
+A new network is a module of its own, an entry here, and a name in ``skpose.models``.
+"""
 
 from difflib import get_close_matches
 

@@ -1,4 +1,4 @@
-"""A small residual U-Net, as a scikit-learn object."""
+"""A small residual U-Net."""
 
 from numbers import Integral
 
@@ -29,7 +29,6 @@ class ResidualUNet(Architecture):
 
     See Also
     --------
-    skpose.models.build_residual_unet : The network as a function of plain numbers.
     StackedDenseNet : DeepPoseKit's network: more than four times the work for an image, and the
         more precise one once it is trained for long.
 
@@ -85,18 +84,87 @@ class ResidualUNet(Architecture):
         self.head_filters = head_filters
 
     def _build(self, image_shape, n_outputs, downsample_factor, load_weights):
-        from skpose.models._networks.residual_unet import build_residual_unet
-
-        return build_residual_unet(
-            image_shape,
-            n_outputs,
-            downsample_factor=downsample_factor,
-            filters=self.filters,
-            max_filters=self.max_filters,
-            n_blocks=self.n_blocks,
-            n_transitions=self.n_transitions,
-            head_filters=self.head_filters,
+        return _build_network(
+            image_shape, n_outputs, downsample_factor, **self.get_params(deep=False)
         )
 
     def _size_divisor(self, image_shape, downsample_factor):
         return 2 ** count_transitions(image_shape, self.n_transitions, downsample_factor)
+
+
+def _build_network(
+    image_shape,
+    n_outputs,
+    downsample_factor,
+    *,
+    filters,
+    max_filters,
+    n_blocks,
+    n_transitions,
+    head_filters,
+):
+    """Build a U-Net of residual blocks that starts and ends at the size of the maps."""
+    import keras
+
+    from skpose.models._layers import emit_maps, normalise_images
+
+    n_transitions = count_transitions(image_shape, n_transitions, downsample_factor)
+    widths = [
+        _width(level, filters, max_filters)
+        for level in range(n_transitions - downsample_factor + 1)
+    ]
+    images = keras.Input((None, None, image_shape[2]), name="images")
+    stride = 2**downsample_factor
+    x = _convolve(normalise_images(images), widths[0], 2 * stride, "front", strides=stride)
+    levels = []
+    for level, width in enumerate(widths):
+        name = f"encoder_{level}"
+        if level:
+            x = _convolve(x, width, 3, f"{name}_down", strides=2)
+        x = _residual_blocks(x, width, n_blocks, name)
+        levels.append(x)
+    for level in reversed(range(len(widths) - 1)):
+        name = f"decoder_{level}"
+        x = _convolve(x, widths[level], 1, f"{name}_project", activation=None)
+        x = keras.layers.UpSampling2D(2, name=f"{name}_up")(x)
+        x = keras.layers.Add(name=f"{name}_add")([x, levels[level]])
+        x = keras.layers.Activation("relu", name=f"{name}_relu")(x)
+        x = _residual_blocks(x, widths[level], n_blocks, name)
+    # Maps of few features cannot be independent of each other where there are more maps than that.
+    x = _convolve(x, head_filters, 1, "head")
+    maps = [emit_maps(x, n_outputs, i) for i, x in enumerate((levels[0], x))]
+    return keras.Model(images, maps, name="residual_unet")
+
+
+def _width(level, filters, max_filters):
+    """Twice the channels for every two levels, in whole vector registers."""
+    if level == 0:
+        return min(filters, max_filters)
+    return min(max_filters, max(1, round(filters * 2 ** (level / 2) / 16)) * 16)
+
+
+def _residual_blocks(x, filters, n_blocks, name):
+    import keras
+
+    for i in range(n_blocks):
+        # Without normalisation, features would grow from block to block if both started large.
+        y = _convolve(x, filters, 3, f"{name}_block_{i}_conv_0")
+        y = _convolve(y, filters, 3, f"{name}_block_{i}_conv_1", activation=None, scale=0.2)
+        x = keras.layers.Add(name=f"{name}_block_{i}_add")([x, y])
+        x = keras.layers.Activation("relu", name=f"{name}_block_{i}_relu")(x)
+    return x
+
+
+def _convolve(x, filters, kernel_size, name, *, strides=1, activation="relu", scale=2.0):
+    import keras
+
+    layer = keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=strides,
+        padding="same",
+        activation=activation,
+        kernel_initializer=keras.initializers.VarianceScaling(scale),
+        name=name,
+    )
+    return layer(x)

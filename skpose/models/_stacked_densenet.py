@@ -1,10 +1,15 @@
-"""The Stacked DenseNet of Graving et al. (2019), as a scikit-learn object."""
+"""The Stacked DenseNet of Graving et al. (2019)."""
 
+from dataclasses import dataclass
 from numbers import Integral, Real
 
 from skpose.base import Interval
 from skpose.models._architecture import Architecture
+from skpose.models._encoders import encode
 from skpose.models._sizes import count_transitions
+
+# Where DenseNet-121 ends for maps of 1/4 and of 1/8 of the image.
+_DENSENET_ENDS = {2: "conv2_block6_concat", 3: "conv3_block12_concat"}
 
 
 class StackedDenseNet(Architecture):
@@ -37,7 +42,6 @@ class StackedDenseNet(Architecture):
 
     See Also
     --------
-    skpose.models.build_stacked_densenet : The network as a function of plain numbers.
     StackedHourglass : The network whose hourglasses these are.
 
     Notes
@@ -48,7 +52,8 @@ class StackedDenseNet(Architecture):
     ``min(u, 3) * growth_rate`` channels to those that came in. There are no normalisation layers in
     between: kernels start LeCun-normal and activations are SELU, which keeps activations at mean 0
     and variance 1 [4]_. The maps of each stage go back into the features of the next. The network
-    gives ``n_stacks + 1`` lists of maps, the first from the front end.
+    gives ``n_stacks + 1`` lists of maps, the first from the front end. The blocks of DenseNet-121
+    are one nested network, the layer ``encoder``.
 
     The computation is that of DeepPoseKit 0.3.9, and its parameters are as many: 1,543,454 for 9
     maps of 160 x 160 grey pixels with one stack; 1,525,424 for 32 maps of such images with
@@ -115,21 +120,182 @@ class StackedDenseNet(Architecture):
         return ("encoder",) if self.pretrained else ()
 
     def _build(self, image_shape, n_outputs, downsample_factor, load_weights):
-        from skpose.models._networks.stacked_densenet import build_stacked_densenet
-
-        return build_stacked_densenet(
-            image_shape,
-            n_outputs,
-            downsample_factor=downsample_factor,
-            n_stacks=self.n_stacks,
-            n_transitions=self.n_transitions,
-            growth_rate=self.growth_rate,
-            bottleneck_factor=self.bottleneck_factor,
-            compression_factor=self.compression_factor,
-            separable=self.separable,
-            encoder="densenet121" if self.pretrained else None,
-            encoder_weights="imagenet" if load_weights else None,
-        )
+        parameters = self.get_params(deep=False)
+        del parameters["freeze_encoder"]
+        return _build_network(image_shape, n_outputs, downsample_factor, load_weights, **parameters)
 
     def _size_divisor(self, image_shape, downsample_factor):
         return 2 ** count_transitions(image_shape, self.n_transitions, downsample_factor)
+
+
+def _build_network(
+    image_shape,
+    n_outputs,
+    downsample_factor,
+    load_weights,
+    *,
+    n_stacks,
+    n_transitions,
+    pretrained,
+    **widths,
+):
+    """Build a stack of densely connected hourglasses with a map after each."""
+    import keras
+
+    from skpose.models._layers import emit_maps, normalise_images
+
+    n_transitions = count_transitions(image_shape, n_transitions, downsample_factor)
+    blocks = _Blocks(**widths)
+    images = keras.Input((None, None, image_shape[2]), name="images")
+    if pretrained:
+        front = _encoder_front(images, downsample_factor, load_weights, blocks)
+    else:
+        front = _front(normalise_images(images), downsample_factor, blocks)
+    maps = [emit_maps(front, n_outputs, 0)]
+    front = [front, keras.layers.BatchNormalization(name="front_maps_bn")(maps[0])]
+    x = front
+    for stack in range(1, n_stacks + 1):
+        name = f"stack_{stack}"
+        x = [_hourglass(x, n_transitions - downsample_factor, downsample_factor, blocks, name)]
+        x.append(_concatenate(front, f"{name}_front_concat"))
+        x.append(keras.layers.BatchNormalization(name=f"{name}_maps_bn")(maps[-1]))
+        maps.append(emit_maps(_concatenate(x, f"maps_{stack}_concat"), n_outputs, stack))
+    return keras.Model(images, maps, name="stacked_densenet")
+
+
+def _front(x, downsample_factor, blocks):
+    """Bring images to the size of the maps, keeping what each size on the way has seen."""
+    from skpose.models._layers import SpaceToDepth
+
+    x = [
+        SpaceToDepth(2, name="front_space_to_depth")(x),
+        blocks.convolve(x, blocks.growth_rate, 7, "front_conv", strides=2),
+    ]
+    levels = []
+    for level in range(1, downsample_factor):
+        name = f"front_{level}"
+        x = [_concatenate(blocks.dense(x, level, name), f"{name}_joined")]
+        pool_size = 2 ** (downsample_factor - level)
+        levels.append([blocks.down(x, f"{name}_to_maps", pool_size)])
+        x = [blocks.down(x, f"{name}_down")]
+    levels.append(blocks.dense(x, downsample_factor, f"front_{downsample_factor}"))
+    levels = [blocks.compress(x, f"front_{i}_out") for i, x in enumerate(levels, start=1)]
+    return _concatenate(levels, "front_joined")
+
+
+def _encoder_front(images, downsample_factor, load_weights, blocks):
+    """Bring images to the size of the maps with the first blocks of DenseNet-121."""
+    import keras
+
+    weights = "imagenet" if load_weights else None
+    x = encode(images, "densenet121", weights=weights, up_to=_DENSENET_ENDS[downsample_factor])
+    x = keras.layers.BatchNormalization(name="front_bn")(x)
+    x = keras.layers.Activation("relu", name="front_relu")(x)
+    return blocks.compress([x], "front_out")
+
+
+def _hourglass(x, n_levels, n_units, blocks, name):
+    """Halve the maps `n_levels` times and double them again, with a bridge at each size."""
+    bridges = [_concatenate(x, f"{name}_joined")]
+    x = [blocks.down(bridges, f"{name}_down_0")]
+    for level in range(1, n_levels):
+        x = blocks.dense(x, level + n_units, f"{name}_encoder_{level}")
+        bridges.append(_concatenate(x, f"{name}_encoder_{level}_joined"))
+        x = [blocks.down(bridges[-1:], f"{name}_down_{level}")]
+    bridges.append(x[0])
+    bridges = [blocks.compress([b], f"{name}_bridge_{i}") for i, b in enumerate(bridges)]
+    x = blocks.dense(x, n_units, f"{name}_bottom")
+    for level in range(n_levels, 0, -1):
+        x = blocks.dense([*x, bridges[level]], level - 1 + n_units, f"{name}_decoder_{level}")
+        x = [blocks.up(x, f"{name}_up_{level}")]
+    x = blocks.dense([*x, bridges[0]], n_units, f"{name}_out")
+    return _concatenate(x, f"{name}_out_joined")
+
+
+def _concatenate(tensors, name):
+    """Join the channels of several tensors; a single one stays as it is."""
+    if len(tensors) == 1:
+        return tensors[0]
+    import keras
+
+    return keras.layers.Concatenate(name=name)(tensors)
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """The pieces of the network; each takes a list of tensors, whose channels it joins."""
+
+    growth_rate: int
+    bottleneck_factor: float
+    compression_factor: float
+    separable: bool
+
+    def convolve(self, x, filters, kernel_size, name, strides=1):
+        import keras
+
+        from skpose.models._layers import selu
+
+        layer = keras.layers.Conv2D(
+            filters,
+            kernel_size,
+            strides=strides,
+            padding="same",
+            activation=selu,
+            kernel_initializer="lecun_normal",
+            name=name,
+        )
+        return layer(x)
+
+    def convolve_separably(self, x, filters, name):
+        import keras
+
+        from skpose.models._layers import selu
+
+        # A depthwise kernel sees one channel only, but Keras counts all of them as its fan-in.
+        lecun_normal = keras.initializers.VarianceScaling(
+            scale=x.shape[-1], mode="fan_in", distribution="truncated_normal"
+        )
+        layer = keras.layers.SeparableConv2D(
+            filters,
+            3,
+            padding="same",
+            activation=selu,
+            depthwise_initializer=lecun_normal,
+            pointwise_initializer="lecun_normal",
+            name=name,
+        )
+        return layer(x)
+
+    def dense(self, tensors, n_units, name):
+        """Add up to three units of new channels; give old and new channels as two tensors."""
+        filters = self.growth_rate * min(n_units, 3)
+        old = _concatenate(tensors, f"{name}_concat")
+        x = self.convolve(
+            old, round(filters * self.bottleneck_factor) or 1, 1, f"{name}_bottleneck"
+        )
+        if self.separable:
+            return [old, self.convolve_separably(x, filters, f"{name}_conv")]
+        return [old, self.convolve(x, filters, 3, f"{name}_conv")]
+
+    def compress(self, tensors, name):
+        x = _concatenate(tensors, f"{name}_concat")
+        return self.convolve(x, self._n_compressed(x), 1, f"{name}_compress")
+
+    def down(self, tensors, name, pool_size=2):
+        import keras
+
+        x = _concatenate(tensors, f"{name}_concat")
+        filters = self._n_compressed(x)
+        x = keras.layers.MaxPooling2D(pool_size, name=f"{name}_pool")(x)
+        return self.convolve(x, filters, 1, f"{name}_compress")
+
+    def up(self, tensors, name):
+        from skpose.models._layers import DepthToSpace
+
+        x = _concatenate(tensors, f"{name}_concat")
+        quarter = -(-(self._n_compressed(x) - 2) // 4)  # to the nearest multiple of 4, ties down
+        x = self.convolve(x, 4 * max(quarter, 1), 1, f"{name}_compress")
+        return DepthToSpace(2, name=f"{name}_depth_to_space")(x)
+
+    def _n_compressed(self, x):
+        return round(x.shape[-1] * self.compression_factor) or 1

@@ -1,10 +1,15 @@
-"""The Stacked Hourglass of Newell et al. (2016), as a scikit-learn object."""
+"""The Stacked Hourglass of Newell et al. (2016), in DeepPoseKit's version."""
 
+from dataclasses import dataclass
 from numbers import Integral
 
 from skpose.base import Interval
 from skpose.models._architecture import Architecture
 from skpose.models._sizes import count_transitions
+
+# Every block is normalised, so a network whose moving averages lag cannot be judged. Keras' 0.99
+# takes some hundred steps to follow, which is long for an epoch of six.
+_MOMENTUM = 0.9
 
 
 class StackedHourglass(Architecture):
@@ -26,7 +31,6 @@ class StackedHourglass(Architecture):
 
     See Also
     --------
-    skpose.models.build_stacked_hourglass : The network as a function of plain numbers.
     StackedDenseNet : Hourglasses with dense connections, and without normalisation.
 
     Notes
@@ -35,7 +39,7 @@ class StackedHourglass(Architecture):
     maps of 192 x 192 grey pixels with the defaults, 7,860,672 with ``filters=256``. Batch
     normalisation stands before each convolution and at each sum, so batches should not be small.
     Its moving averages have a momentum of 0.9 rather than Keras' 0.99: with about a hundred frames,
-    an epoch is only a few steps long.
+    an epoch is only a few steps long. The network gives `n_stacks` lists of maps.
 
     References
     ----------
@@ -68,17 +72,119 @@ class StackedHourglass(Architecture):
         self.bottleneck_factor = bottleneck_factor
 
     def _build(self, image_shape, n_outputs, downsample_factor, load_weights):
-        from skpose.models._networks.stacked_hourglass import build_stacked_hourglass
-
-        return build_stacked_hourglass(
-            image_shape,
-            n_outputs,
-            downsample_factor=downsample_factor,
-            n_stacks=self.n_stacks,
-            n_transitions=self.n_transitions,
-            filters=self.filters,
-            bottleneck_factor=self.bottleneck_factor,
+        return _build_network(
+            image_shape, n_outputs, downsample_factor, **self.get_params(deep=False)
         )
 
     def _size_divisor(self, image_shape, downsample_factor):
         return 2 ** count_transitions(image_shape, self.n_transitions, downsample_factor)
+
+
+def _build_network(image_shape, n_outputs, downsample_factor, *, n_stacks, n_transitions, **widths):
+    """Build a stack of residual hourglasses with a map after each."""
+    import keras
+
+    from skpose.models._layers import normalise_images
+
+    n_transitions = count_transitions(image_shape, n_transitions, downsample_factor)
+    n_levels = n_transitions - downsample_factor
+    blocks = _Blocks(**widths)
+    images = keras.Input((None, None, image_shape[2]), name="images")
+    x = _front(normalise_images(images), downsample_factor, blocks)
+    maps = []
+    for stack in range(n_stacks):
+        x = _hourglass(x, n_levels, blocks, f"stack_{stack}")
+        new_maps, x = _emit(x, n_outputs, blocks, stack, is_last=stack == n_stacks - 1)
+        maps.append(new_maps)
+    return keras.Model(images, maps, name="stacked_hourglass")
+
+
+def _front(x, downsample_factor, blocks):
+    """Bring images to the size of the maps."""
+    import keras
+
+    x = blocks.convolve(x, blocks.filters, 7, "front_conv", strides=2)
+    for level in range(1, downsample_factor):
+        x = blocks.residual(x, f"front_{level}")
+        x = keras.layers.MaxPooling2D(2, name=f"front_{level}_pool")(x)
+    return blocks.residual(blocks.residual(x, "front_out_1"), "front_out_2")
+
+
+def _hourglass(x, n_levels, blocks, name):
+    """Halve the features `n_levels` times and double them again, with a bridge at each size."""
+    import keras
+
+    bridges = []
+    for level in range(n_levels):
+        bridges.append(blocks.residual(x, f"{name}_encoder_{level}"))
+        x = keras.layers.MaxPooling2D(2, name=f"{name}_encoder_{level}_pool")(bridges[-1])
+    x = skipped = blocks.residual(x, f"{name}_bottom_0")
+    for i in (1, 2, 3):
+        x = blocks.residual(x, f"{name}_bottom_{i}")
+    x = blocks.add([skipped, x], f"{name}_bottom")
+    for level in reversed(range(n_levels)):
+        bridge = blocks.residual(bridges[level], f"{name}_bridge_{level}")
+        x = keras.layers.UpSampling2D(2, name=f"{name}_decoder_{level}_up")(x)
+        x = blocks.add([bridge, x], f"{name}_decoder_{level}_sum")
+        x = blocks.residual(x, f"{name}_decoder_{level}")
+    return x
+
+
+def _emit(x, n_outputs, blocks, stack, is_last):
+    """Give the maps of a stack, and what the next stack takes: features and maps joined."""
+    import keras
+
+    name = f"stack_{stack}_out"
+    features = blocks.normalised_convolve(x, blocks.filters, 1, f"{name}_features")
+    maps = _normalise(features, f"maps_{stack}_bn")
+    maps = keras.layers.Conv2D(n_outputs, 1, name=f"maps_{stack}")(maps)
+    if is_last:
+        return maps, None
+    back = blocks.normalised_convolve(maps, blocks.filters, 1, f"{name}_from_maps")
+    features = blocks.normalised_convolve(features, blocks.filters, 1, f"{name}_from_features")
+    return maps, blocks.add([back, features, x], name)
+
+
+def _normalise(x, name):
+    import keras
+
+    return keras.layers.BatchNormalization(momentum=_MOMENTUM, name=name)(x)
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """The pieces of the network."""
+
+    filters: int
+    bottleneck_factor: int
+
+    def convolve(self, x, filters, kernel_size, name, strides=1):
+        import keras
+
+        layer = keras.layers.Conv2D(
+            filters,
+            kernel_size,
+            strides=strides,
+            padding="same",
+            activation="relu",
+            use_bias=False,
+            name=name,
+        )
+        return layer(x)
+
+    def normalised_convolve(self, x, filters, kernel_size, name):
+        x = _normalise(x, f"{name}_bn")
+        return self.convolve(x, filters, kernel_size, name)
+
+    def add(self, tensors, name):
+        import keras
+
+        tensors = [_normalise(x, f"{name}_bn_{i}") for i, x in enumerate(tensors)]
+        return keras.layers.Add(name=name)(tensors)
+
+    def residual(self, x, name):
+        narrow = max(self.filters // self.bottleneck_factor, 1)
+        y = self.normalised_convolve(x, narrow, 1, f"{name}_narrow")
+        y = self.normalised_convolve(y, narrow, 3, f"{name}_conv")
+        y = self.normalised_convolve(y, self.filters, 1, f"{name}_widen")
+        return self.add([x, y], name)

@@ -2,15 +2,14 @@ import keras
 import numpy as np
 import pytest
 
-from skpose.models import DeepLabCut, build_deeplabcut, rebuild
-from skpose.models._encoder_table import ENCODERS
-from skpose.models._networks.encoders import _hold_stride_16
+from skpose.models import DeepLabCut, rebuild
+from skpose.models._encoders import ENCODERS, _hold_stride_16
 
 SMALL = {"encoder": "mobilenetv2", "alpha": 0.35}
 
 
 def test_smallest_encoder_has_the_parameters_of_deepposekit():
-    model = build_deeplabcut((192, 192, 3), 32, **SMALL)
+    model = DeepLabCut(weights=None, **SMALL).build((192, 192, 3), 32)
     assert model.count_params() == 502_400
     assert "502,400" in DeepLabCut.__doc__
 
@@ -32,7 +31,7 @@ def test_smallest_encoder_has_the_parameters_of_deepposekit():
     ],
 )
 def test_every_encoder_stands_at_a_sixteenth_of_the_image(encoder, expected):
-    model = build_deeplabcut((192, 192, 1), 32, encoder=encoder)
+    model = DeepLabCut(encoder, weights=None).build((192, 192, 1), 32)
     assert model.count_params() == expected
     assert f"{expected:,}" in DeepLabCut.__doc__
     assert f'"{encoder}"' in DeepLabCut.__doc__

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from skpose.models._networks.layers import (
+from skpose.models._layers import (
     DepthToSpace,
     ImageNetScaling,
     SpaceToDepth,

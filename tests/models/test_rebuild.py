@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from skpose.models import build_leap, rebuild
+from skpose.models import LEAP, rebuild
 
 
 @pytest.fixture
 def model():
-    return build_leap((16, 16, 1), 2, filters=2)
+    return LEAP(filters=2).build((16, 16, 1), 2)
 
 
 def weights_of(model, seed, **options):
@@ -21,7 +21,7 @@ def equal(first, second):
 
 
 def test_equal_generators_give_equal_weights(model):
-    twin = build_leap((16, 16, 1), 2, filters=2)
+    twin = LEAP(filters=2).build((16, 16, 1), 2)
     assert equal(weights_of(model, 0), weights_of(twin, 0))
     assert not equal(weights_of(model, 0), weights_of(model, 1))
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from skpose.models import StackedDenseNet, build_stacked_densenet
+from skpose.models import StackedDenseNet
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_there_are_maps_of_the_front_end_and_of_each_stack():
 
 
 def test_each_stage_refines_the_one_before():
-    model = build_stacked_densenet((16, 16, 1), 2, growth_rate=2)
+    model = StackedDenseNet(growth_rate=2).build((16, 16, 1), 2)
     images = np.random.default_rng(0).uniform(0, 255, (1, 16, 16, 1)).astype("float32")
     before = [np.array(maps) for maps in model(images)]
     layer = model.get_layer("maps_1")
@@ -37,7 +37,7 @@ def test_each_stage_refines_the_one_before():
 
 def test_activations_keep_their_variance():
     # SELU with LeCun-normal kernels: from variance 1 to variance 1, however many layers.
-    model = build_stacked_densenet((64, 64, 1), 2, growth_rate=16, n_stacks=1)
+    model = StackedDenseNet(growth_rate=16, n_stacks=1).build((64, 64, 1), 2)
     noise = np.random.default_rng(0).normal(127.5, 127.5, (1, 64, 64, 1)).astype("float32")
     layer = model.get_layer("stack_1_out_conv")
     features = keras.Model(model.input, layer.output)(noise)
@@ -45,7 +45,7 @@ def test_activations_keep_their_variance():
 
 
 def test_separable_convolutions_start_lecun_normal_over_the_pixels_they_see():
-    model = build_stacked_densenet((16, 16, 1), 2, growth_rate=64, n_stacks=1, separable=True)
+    model = StackedDenseNet(growth_rate=64, n_stacks=1, separable=True).build((16, 16, 1), 2)
     layers = [x for x in model.layers if isinstance(x, keras.layers.SeparableConv2D)]
     kernels = np.concatenate([np.ravel(layer.depthwise_kernel) for layer in layers])
     assert np.isclose(np.std(kernels), 1 / 3, rtol=0.05)  # nine pixels of one channel
@@ -65,20 +65,16 @@ def test_separable_convolutions_take_fewer_parameters():
     ("compression_factor", "bottleneck_factor", "expected"), [(0.5, 1, 4), (1.0, 2, 8)]
 )
 def test_factors_scale_the_one_by_one_convolutions(compression_factor, bottleneck_factor, expected):
-    model = build_stacked_densenet(
-        (16, 16, 1),
-        2,
-        growth_rate=4,
-        compression_factor=compression_factor,
-        bottleneck_factor=bottleneck_factor,
-    )
+    model = StackedDenseNet(
+        growth_rate=4, compression_factor=compression_factor, bottleneck_factor=bottleneck_factor
+    ).build((16, 16, 1), 2)
     assert model.get_layer("front_1_bottleneck").filters == expected
     joined = model.get_layer("front_1_joined").output.shape[-1]
     assert model.get_layer("front_1_down_compress").filters == joined * compression_factor
 
 
 def test_deep_units_add_at_most_three_growth_rates():
-    model = build_stacked_densenet((192, 192, 1), 2, growth_rate=2, n_stacks=1)
+    model = StackedDenseNet(growth_rate=2, n_stacks=1).build((192, 192, 1), 2)
     filters = {x.filters for x in model.layers if x.name.endswith("_conv") and "coder" in x.name}
     assert filters == {4, 6}
 

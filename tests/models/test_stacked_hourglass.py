@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skpose.models import StackedHourglass, build_stacked_hourglass
+from skpose.models import StackedHourglass
 
 
 @pytest.mark.parametrize(
@@ -15,12 +15,12 @@ def test_parameters_are_as_many_as_in_deepposekit(filters, expected):
 
 def test_there_are_maps_of_each_stack():
     for n_stacks in (1, 3):
-        model = build_stacked_hourglass((16, 16, 1), 4, n_stacks=n_stacks, filters=2)
+        model = StackedHourglass(n_stacks=n_stacks, filters=2).build((16, 16, 1), 4)
         assert len(model.outputs) == n_stacks
 
 
 def test_maps_go_back_into_the_next_stack():
-    model = build_stacked_hourglass((16, 16, 1), 2, filters=4)
+    model = StackedHourglass(filters=4).build((16, 16, 1), 2)
     images = np.random.default_rng(0).uniform(0, 255, (1, 16, 16, 1)).astype("float32")
     before = [np.array(maps) for maps in model(images)]
     layer = model.get_layer("maps_0")
@@ -30,7 +30,7 @@ def test_maps_go_back_into_the_next_stack():
 
 
 def test_bottleneck_factor_narrows_the_blocks():
-    model = build_stacked_hourglass((16, 16, 1), 2, n_stacks=1, filters=8, bottleneck_factor=4)
+    model = StackedHourglass(n_stacks=1, filters=8, bottleneck_factor=4).build((16, 16, 1), 2)
     assert model.get_layer("front_1_conv").filters == 2
     assert model.get_layer("front_1_widen").filters == 8
 

@@ -149,14 +149,6 @@ def normalise_images(images):
     return keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="normalise")(images)
 
 
-def concatenate(tensors, name):
-    """Join the channels of several tensors; a single one stays as it is."""
-    if len(tensors) == 1:
-        return tensors[0]
-    return keras.layers.Concatenate(name=name)(tensors)
-
-
-def emit_maps(tensors, n_outputs, index):
+def emit_maps(x, n_outputs, index):
     """Give the maps of one stage: a linear 1 x 1 convolution named ``maps_<index>``."""
-    x = concatenate(tensors, f"maps_{index}_concat")
     return keras.layers.Conv2D(n_outputs, 1, name=f"maps_{index}")(x)

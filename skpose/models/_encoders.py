@@ -4,15 +4,25 @@ import os
 from pathlib import Path
 import re
 
-import keras
-
-from skpose.models._encoder_table import ENCODERS
-from skpose.models._networks.layers import ImageNetScaling
+# name -> (name in keras.applications, scaling of pixels)
+ENCODERS = {
+    "resnet50": ("ResNet50", "caffe"),
+    "resnet101": ("ResNet101", "caffe"),
+    "resnet152": ("ResNet152", "caffe"),
+    "mobilenetv2": ("MobileNetV2", "tf"),
+    "densenet121": ("DenseNet121", "torch"),
+    "densenet169": ("DenseNet169", "torch"),
+    "densenet201": ("DenseNet201", "torch"),
+    "xception": ("Xception", "tf"),
+    "efficientnetv2b0": ("EfficientNetV2B0", "torch"),
+    "convnext_tiny": ("ConvNeXtTiny", "torch"),
+}
+MOBILENET_ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 
 _PROBE_SIZE = 224
 
 
-def encode(images, encoder, *, weights=None, alpha=1.0, up_to=None):
+def encode(images, encoder, *, weights, alpha=1.0, up_to=None):
     """Apply an encoder to images in 0..255 of 1 or 3 channels, scaled as it was trained.
 
     Parameters
@@ -21,7 +31,7 @@ def encode(images, encoder, *, weights=None, alpha=1.0, up_to=None):
         Pixels in 0..255; grey images are repeated over the three colours.
     encoder : str
         One of `ENCODERS`.
-    weights : {"imagenet", None}, default=None
+    weights : {"imagenet", None}
         Weights to start from; None: random.
     alpha : float, default=1.0
         Width of "mobilenetv2"; other encoders have none.
@@ -34,6 +44,10 @@ def encode(images, encoder, *, weights=None, alpha=1.0, up_to=None):
         Features; the stride is 16 unless `up_to` stands before. They come from one nested network,
         the layer ``encoder``.
     """
+    import keras
+
+    from skpose.models._layers import ImageNetScaling
+
     application = _load(encoder, weights, alpha)
     if up_to is not None:
         application = keras.Model(application.input, application.get_layer(up_to).output)
@@ -45,6 +59,8 @@ def encode(images, encoder, *, weights=None, alpha=1.0, up_to=None):
 
 
 def _load(encoder, weights, alpha):
+    import keras
+
     application, _ = ENCODERS[encoder]
     options = {"include_top": False, "weights": weights, "input_shape": (None, None, 3)}
     if encoder == "mobilenetv2":
@@ -77,6 +93,8 @@ def _hold_stride_16(application):
     A kernel spread by 2 meets the same neighbours on the finer grid as before on the coarser one,
     so weights keep their meaning.
     """
+    import keras
+
     changes = {name: _hold_layer for name in _names_below_stride_16(application)}
 
     def clone(layer):
@@ -92,6 +110,8 @@ def _hold_stride_16(application):
 
 def _names_below_stride_16(application):
     """Names of the layers whose outputs are smaller than 1/16 of the image."""
+    import keras
+
     layers = [layer for layer in application.layers if _is_spatial(layer)]
     probe = keras.Model(application.input, [layer.output for layer in layers])
     shapes = probe.compute_output_shape((None, _PROBE_SIZE, _PROBE_SIZE, 3))
@@ -105,6 +125,8 @@ def _names_below_stride_16(application):
 
 
 def _is_spatial(layer):
+    import keras
+
     return not isinstance(layer, keras.layers.InputLayer) and len(layer.output.shape) == 4
 
 
@@ -113,6 +135,8 @@ def _keep(layer, config):
 
 
 def _hold_layer(layer, config):
+    import keras
+
     if isinstance(layer, keras.layers.ZeroPadding2D):
         return {**config, "padding": 0}
     if max(config.get("strides", (1,))) > 1:

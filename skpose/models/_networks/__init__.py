@@ -1,1 +1,0 @@
-"""The networks: functions of plain numbers. These modules import keras; nothing else here does."""
