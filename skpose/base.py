@@ -23,8 +23,11 @@ __all__ = [
     "StrOptions",
     "batch_slices",
     "check_batch_size",
+    "check_image_axes",
+    "check_image_size",
     "check_images",
     "check_keypoints",
+    "check_sample_weight",
     "fit_context",
     "validate_parameter_constraints",
     "warn_far_outside",
@@ -70,6 +73,38 @@ def check_images(X, *, n_channels=None, name="X"):
     ValueError
         If their shape is another, or floats have NaN or a value that is not a grey level.
     """
+    X = check_image_axes(X, name)
+    if X.shape[3] not in (1, 3):
+        raise ValueError(
+            f"{name} must have 1 (grey) or 3 (RGB) channels on its last axis, but its shape is "
+            f"{tuple(X.shape)}. Drop an alpha channel with {name}[..., :3]; channels that come "
+            "first are moved with np.moveaxis."
+        )
+    if n_channels is not None and X.shape[3] != n_channels:
+        raise ValueError(
+            f"{name} has {X.shape[3]} channel(s), but this estimator was fitted on images with "
+            f"{n_channels}."
+        )
+    if X.dtype == np.uint8:
+        return X
+    images = _as_uint8(X, name)
+    return X.with_pixels(images) if hasattr(X, "with_pixels") else images  # keeps a batch's frame
+
+
+def check_image_axes(X, name):
+    """Check that `X` has the axes of images, whatever the type of its values.
+
+    Parameters
+    ----------
+    X : array-like
+        The images. Anything with `shape`, `dtype` and indexing is passed on as it is.
+    name : str
+        What the messages call it.
+
+    Returns
+    -------
+    X : array-like of shape (n_samples, height, width, n_channels)
+    """
     if not all(hasattr(X, attribute) for attribute in ("shape", "dtype", "__getitem__")):
         X = np.asarray(X)
     if X.dtype == object:
@@ -87,31 +122,39 @@ def check_images(X, *, n_channels=None, name="X"):
             f"{name} must have 4 axes, (n_samples, height, width, n_channels), but its shape is "
             f"{tuple(X.shape)}.{hint}"
         )
-    if X.shape[3] not in (1, 3):
-        raise ValueError(
-            f"{name} must have 1 (grey) or 3 (RGB) channels on its last axis, but its shape is "
-            f"{tuple(X.shape)}. Drop an alpha channel with {name}[..., :3]; channels that come "
-            "first are moved with np.moveaxis."
-        )
-    if n_channels is not None and X.shape[3] != n_channels:
-        raise ValueError(
-            f"{name} has {X.shape[3]} channel(s), but this estimator was fitted on images with "
-            f"{n_channels}."
-        )
     if min(X.shape[1:3]) < 1:
         raise ValueError(f"{name} has images without pixels: its shape is {tuple(X.shape)}.")
-    if X.dtype == np.uint8:
-        return X
-    images = _as_uint8(X, name)
-    return X.with_pixels(images) if hasattr(X, "with_pixels") else images  # keeps a batch's frame
+    return X
+
+
+def check_image_size(image_size, name="image_size"):
+    """Return (height, width) for one integer or two.
+
+    Parameters
+    ----------
+    image_size : int or sequence of two ints
+        Whole pixels, at least 1.
+    name : str, default="image_size"
+        What the message calls it.
+
+    Returns
+    -------
+    tuple of int
+    """
+    sides = (image_size, image_size) if not hasattr(image_size, "__len__") else tuple(image_size)
+    if len(sides) != 2 or any(n != int(n) or n < 1 for n in sides):
+        raise ValueError(
+            f"{name} must be (height, width) in whole pixels, at least 1, but was {image_size!r}."
+        )
+    return int(sides[0]), int(sides[1])
 
 
 def _as_uint8(X, name):
     if not (np.issubdtype(X.dtype, np.floating) or np.issubdtype(X.dtype, np.integer)):
         raise TypeError(f"{name} must be uint8 images, but its dtype is {X.dtype}.")
     images = np.empty(X.shape, dtype=np.uint8)
-    for start in range(0, X.shape[0], _ROWS_TO_LOOK_AT):
-        part = np.asarray(X[start : start + _ROWS_TO_LOOK_AT])
+    for rows in batch_slices(X.shape[0], _ROWS_TO_LOOK_AT):
+        part = np.asarray(X[rows])
         if not np.isfinite(part).all():
             raise ValueError(f"{name} contains NaN or infinity. Images are uint8, 0 to 255.")
         if part.size and (part.min() < 0 or part.max() > 255 or (part != np.floor(part)).any()):
@@ -120,7 +163,7 @@ def _as_uint8(X, name):
                 "images are uint8, or floats that are whole numbers from 0 to 255. If yours run "
                 f"from 0 to 1, give np.round({name} * 255).astype(np.uint8)."
             )
-        images[start : start + _ROWS_TO_LOOK_AT] = part
+        images[rows] = part
     return images
 
 
@@ -171,6 +214,44 @@ def check_keypoints(y, *, n_samples=None, n_keypoints=None, name="y"):
         raise ValueError(f"{name} contains infinity. Use NaN for a bodypart that is not labelled.")
     y[np.isnan(y).any(axis=2)] = np.nan
     return y
+
+
+def check_sample_weight(sample_weight, n_samples):
+    """Check the weights of samples.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,), or None
+        The weights; None: all samples count alike.
+    n_samples : int
+        Number of samples.
+
+    Returns
+    -------
+    sample_weight : ndarray of shape (n_samples,), or None
+        float64.
+
+    Raises
+    ------
+    ValueError
+        If there is another number of weights, one is negative, infinite or NaN, or all are 0.
+    """
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight must be of shape ({n_samples},), a number for each sample, but its "
+            f"shape is {weights.shape}."
+        )
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        raise ValueError(
+            f"sample_weight must be finite and at least 0, but has {weights.min()} to "
+            f"{weights.max()}."
+        )
+    if n_samples and not weights.any():
+        raise ValueError("sample_weight is 0 for every sample, and zero lets none of them count.")
+    return weights
 
 
 def warn_far_outside(y, image_size, *, name="y", stacklevel=3):

@@ -6,9 +6,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skpose._keypoint_regressor import KeypointRegressorMixin
-from skpose.base import check_keypoints, fit_context
-from skpose.preprocessing._base import wrap_images
+from skpose._predictor import KeypointRegressorMixin
+from skpose.base import check_keypoints, check_sample_weight, fit_context
+from skpose.preprocessing import ImageBatch
 
 __all__ = ["MeanPoseRegressor"]
 
@@ -25,6 +25,8 @@ class MeanPoseRegressor(KeypointRegressorMixin, BaseEstimator):
     pose_ : ndarray of shape (n_keypoints, 2)
         Mean (x, y) of each keypoint over the samples where it is labelled, in pixels of the images
         as they reach this estimator.
+    n_keypoints_ : int
+        Number of keypoints.
 
     See Also
     --------
@@ -44,6 +46,11 @@ class MeanPoseRegressor(KeypointRegressorMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {}
+
+    @property
+    def n_keypoints_(self):
+        """int: number of keypoints."""
+        return len(self.pose_)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -72,9 +79,11 @@ class MeanPoseRegressor(KeypointRegressorMixin, BaseEstimator):
         UserWarning
             If a keypoint is labelled in no sample. It is predicted in the middle of the others.
         """
-        batch = wrap_images(X)
+        batch = ImageBatch.wrap(X)
         keypoints = batch.to_batch(check_keypoints(y, n_samples=len(batch)))
-        weights = ~np.isnan(keypoints) * _check_weights(sample_weight, len(batch))
+        weights = (~np.isnan(keypoints)).astype(np.float64)
+        if sample_weight is not None:
+            weights *= check_sample_weight(sample_weight, len(batch))[:, None, None]
         totals = weights.sum(axis=0)
         if not totals.any():
             raise ValueError(
@@ -108,18 +117,5 @@ class MeanPoseRegressor(KeypointRegressorMixin, BaseEstimator):
             (x, y) in pixels of the user's images.
         """
         check_is_fitted(self)
-        batch = wrap_images(X)
+        batch = ImageBatch.wrap(X)
         return batch.to_user(np.tile(self.pose_, (len(batch), 1, 1)))
-
-
-def _check_weights(sample_weight, n_samples):
-    """Give the weights in a shape that goes with keypoints, (n_samples, 1, 1)."""
-    if sample_weight is None:
-        return np.ones((n_samples, 1, 1))
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape != (n_samples,) or not np.isfinite(weights).all() or (weights < 0).any():
-        raise ValueError(
-            f"sample_weight must have shape ({n_samples},), finite and at least 0, but its shape "
-            f"is {weights.shape} and its least value {weights.min(initial=0)}."
-        )
-    return weights[:, None, None]

@@ -9,7 +9,7 @@ take such arrays, so give its tools the scorers from here, as in
 import numpy as np
 from sklearn.metrics import make_scorer
 
-from skpose.base import check_keypoints
+from skpose.base import check_keypoints, check_sample_weight
 
 __all__ = [
     "get_scorer",
@@ -275,10 +275,7 @@ def _weighted_mean(values, counted, sample_weight, which=""):
         )
     weights = counted * 1.0
     if sample_weight is not None:
-        sample_weight = _per_item(sample_weight, len(counted), "sample_weight", "sample", False)
-        if not (sample_weight >= 0).all() or not np.isfinite(sample_weight).all():
-            raise ValueError("sample_weight must be finite and at least 0.")
-        weights *= sample_weight[:, None]
+        weights *= check_sample_weight(sample_weight, len(counted))[:, None]
     total = weights.sum()
     if total == 0:
         raise ValueError(
@@ -321,10 +318,10 @@ def _bounding_boxes(keypoints):
     return np.maximum(high - low, 0)
 
 
-def _per_item(values, n_items, name, item, allow_scalar=True):
-    """Give one value for each item."""
+def _per_item(values, n_items, name, item):
+    """Return one value for each item."""
     values = np.asarray(values, dtype=np.float64)
-    if values.ndim == 0 and allow_scalar:
+    if values.ndim == 0:
         return np.full(n_items, float(values))
     if values.shape != (n_items,):
         raise ValueError(

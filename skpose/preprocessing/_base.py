@@ -2,8 +2,7 @@
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from skpose.base import ImageInputMixin, check_images
-from skpose.preprocessing._image_batch import ImageBatch
+from skpose.base import ImageInputMixin
 
 
 class ImageTransformer(
@@ -29,29 +28,3 @@ class ImageTransformer(
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         return tags
-
-
-def wrap_images(X):
-    """Give images as a batch, once they are uint8 of 1 or 3 channels; a batch is given as it is."""
-    return X if isinstance(X, ImageBatch) else ImageBatch(check_images(X))
-
-
-def check_image_size(image_size, name):
-    """Give (height, width) for one integer or two.
-
-    Parameters
-    ----------
-    image_size : int or sequence of two ints
-    name : str
-        What to call it in a message.
-
-    Returns
-    -------
-    tuple of int
-    """
-    sides = (image_size, image_size) if not hasattr(image_size, "__len__") else tuple(image_size)
-    if len(sides) != 2 or any(n != int(n) or n < 1 for n in sides):
-        raise ValueError(
-            f"{name} must be (height, width) in whole pixels, at least 1, but was {image_size!r}."
-        )
-    return int(sides[0]), int(sides[1])

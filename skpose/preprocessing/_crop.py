@@ -5,8 +5,15 @@ import warnings
 
 import numpy as np
 
-from skpose.base import Interval, StrOptions, check_keypoints, fit_context
-from skpose.preprocessing._base import ImageTransformer, check_image_size, wrap_images
+from skpose.base import (
+    Interval,
+    StrOptions,
+    check_image_size,
+    check_keypoints,
+    fit_context,
+)
+from skpose.preprocessing._base import ImageTransformer
+from skpose.preprocessing._image_batch import ImageBatch
 from skpose.preprocessing._warp import BORDERS, apply_affine, invert
 
 CROP_CONSTRAINTS = {
@@ -92,7 +99,7 @@ class ImageCropper(ImageTransformer, auto_wrap_output_keys=None):
         -------
         self
         """
-        wrap_images(X)
+        ImageBatch.wrap(X)
         check_image_size(self.box_size, "box_size")
         return self
 
@@ -147,7 +154,7 @@ class ImageCropper(ImageTransformer, auto_wrap_output_keys=None):
             If there are no centers, if some are NaN, or if a box lies outside its image (unless
             `outside` is "pad").
         """
-        batch = wrap_images(X)
+        batch = ImageBatch.wrap(X)
         height, width = check_image_size(self.box_size, "box_size")
         centers = check_locations(centers, (len(batch), 2), "centers", type(self).__name__)
         centers = batch.to_batch(centers[:, None])[:, 0]

@@ -4,14 +4,15 @@ from numbers import Integral
 
 import numpy as np
 
-from skpose.base import check_keypoints, fit_context
-from skpose.preprocessing._base import ImageTransformer, check_image_size, wrap_images
+from skpose.base import check_image_size, check_keypoints, fit_context
+from skpose.preprocessing._base import ImageTransformer
 from skpose.preprocessing._crop import (
     CROP_CONSTRAINTS,
     check_locations,
     crop_batch,
     warn_keypoints_outside,
 )
+from skpose.preprocessing._image_batch import ImageBatch
 from skpose.skeleton import Skeleton
 
 
@@ -114,7 +115,7 @@ class EgocentricAligner(ImageTransformer, auto_wrap_output_keys=None):
         -------
         self
         """
-        wrap_images(X)
+        ImageBatch.wrap(X)
         check_image_size(self.box_size, "box_size")
         self._position("front")
         self._position("back")
@@ -178,7 +179,7 @@ class EgocentricAligner(ImageTransformer, auto_wrap_output_keys=None):
             If there are no centers or angles, if some are NaN, or if a box lies outside its image
             (unless `outside` is "pad").
         """
-        batch = wrap_images(X)
+        batch = ImageBatch.wrap(X)
         owner, n_samples = type(self).__name__, len(batch)
         centers = check_locations(centers, (n_samples, 2), "centers", owner)
         angles = check_locations(angles, (n_samples,), "angles", owner)

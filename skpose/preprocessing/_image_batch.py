@@ -1,11 +1,16 @@
 """Images that remember where they came from."""
 
-from numbers import Integral
-
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from skpose.preprocessing._rows import iterate_rows, read_all, select_rows
+from skpose._lazy_array import (
+    find_positions,
+    iterate_rows,
+    read_rows,
+    select_rows,
+    split_index,
+)
+from skpose.base import check_image_axes, check_image_size, check_images
 from skpose.preprocessing._warp import BORDERS, apply_affine, compose, invert, warp_image
 
 
@@ -85,7 +90,7 @@ class ImageBatch(NDArrayOperatorsMixin):
         border_value=0,
         source_matrices=None,
     ):
-        self._source = _check_source(source)
+        self._source = check_image_axes(source, "source")
         n_samples = len(self._source)
         self._source_matrices = None
         if source_matrices is not None:
@@ -95,7 +100,7 @@ class ImageBatch(NDArrayOperatorsMixin):
         elif matrices is None:
             matrices = np.eye(2, 3)
         self._matrices = _check_matrices(matrices, n_samples)
-        self._image_size = _check_size(
+        self._image_size = check_image_size(
             self._source.shape[1:3] if image_size is None else image_size
         )
         self._augmenters = tuple(augmenters)
@@ -105,8 +110,23 @@ class ImageBatch(NDArrayOperatorsMixin):
         self._border_value = border_value
 
     @classmethod
-    def wrap(cls, X):
-        """Give `X` itself if it is a batch, else a batch of its untouched images."""
+    def wrap(cls, X, *, n_channels=None, name="X"):
+        """Return images as a batch, once they are checked; a batch is returned as it is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 images of 1 or 3 channels.
+        n_channels : int, default=None
+            Number of channels to insist on.
+        name : str, default="X"
+            What the messages call it.
+
+        Returns
+        -------
+        ImageBatch
+        """
+        X = check_images(X, n_channels=n_channels, name=name)
         return X if isinstance(X, cls) else cls(X)
 
     @property
@@ -209,7 +229,7 @@ class ImageBatch(NDArrayOperatorsMixin):
         >>> inverted.to_user([[[0.0, 0.0]]]).tolist()
         [[[0.5, 0.5]]]
         """
-        images = _check_source(images)
+        images = check_image_axes(images, "images")
         if tuple(images.shape[:3]) != self.shape[:3]:
             raise ValueError(
                 f"images have shape {tuple(images.shape)}, but the batch's have {self.shape}; only "
@@ -273,35 +293,21 @@ class ImageBatch(NDArrayOperatorsMixin):
         return len(self._matrices)
 
     def __getitem__(self, key):
-        if key is Ellipsis:
-            return self
-        if isinstance(key, tuple):
-            if all(_is_everything(part) for part in key[1:]):
-                return self[key[0] if key else ...]
-            return np.asarray(self)[key]
-        if isinstance(key, Integral):
-            return np.asarray(self[self._integers([key])])[0]
-        selection = key if isinstance(key, slice) else self._integers(key)
-        changes = {"_source": select_rows(self._source, selection)}
+        key, rest = split_index(key)
+        positions = find_positions(key, np.arange(len(self)))
+        if positions.ndim == 0:
+            return np.asarray(self._select(positions[np.newaxis]))[0][rest]
+        batch = self._select(key if isinstance(key, slice) else positions)
+        if all(part is Ellipsis or part == slice(None) for part in rest):
+            return batch
+        return np.asarray(batch)[(slice(None), *rest)]
+
+    def _select(self, key):
+        changes = {"_source": select_rows(self._source, key)}
         for name in ("_matrices", "_source_matrices"):
             if (matrices := getattr(self, name)) is not None:
-                changes[name] = matrices[selection]
+                changes[name] = matrices[key]
         return self._replace(**changes)
-
-    def _integers(self, key):
-        """Give the positions, from 0, that an array of integers or booleans selects."""
-        key = np.asarray(key)
-        if key.size == 0:
-            key = key.astype(np.intp)
-        if key.ndim != 1 or key.dtype.kind not in "biu":
-            raise IndexError(
-                "A batch of images is indexed by integers, slices, or 1-D arrays of integers or "
-                f"booleans, but not by an array of dtype {key.dtype} and shape {key.shape}. "
-                "Use np.asarray(batch) for its pixels."
-            )
-        if key.dtype.kind == "b" and len(key) != len(self):
-            raise IndexError(f"A mask of {len(key)} booleans does not fit {len(self)} images.")
-        return np.arange(len(self))[key]
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
@@ -357,7 +363,7 @@ class ImageBatch(NDArrayOperatorsMixin):
 
     def _read(self):
         if self._is_untouched():
-            return read_all(self._source)
+            return read_rows(self._source)
         result = np.empty(self.shape, dtype=self.dtype)
         edge = {"border": self._border, "border_value": self._border_value}
         for i, (image, matrix) in enumerate(
@@ -371,21 +377,6 @@ def _restore(state):
     batch = object.__new__(ImageBatch)
     batch.__dict__.update(state)
     return batch
-
-
-def _is_everything(part):
-    return part is Ellipsis or (isinstance(part, slice) and part == slice(None))
-
-
-def _check_source(source):
-    if not (hasattr(source, "shape") and hasattr(source, "dtype") and hasattr(source, "__len__")):
-        source = np.asarray(source)
-    if len(source.shape) != 4:
-        raise ValueError(
-            "Images must have shape (n_samples, height, width, n_channels), but have "
-            f"{tuple(source.shape)}. Grey images need a last axis: X[..., np.newaxis]."
-        )
-    return source
 
 
 def _check_matrices(matrices, n_samples):
@@ -405,10 +396,3 @@ def _check_matrices(matrices, n_samples):
             "must be finite, with linear parts that are not singular."
         )
     return matrices
-
-
-def _check_size(image_size):
-    height, width = (int(n) for n in image_size)
-    if min(height, width) < 1:
-        raise ValueError(f"image_size must be at least (1, 1), but was {(height, width)}.")
-    return height, width

@@ -4,8 +4,9 @@ from numbers import Real
 
 import numpy as np
 
-from skpose.base import Interval, fit_context
-from skpose.preprocessing._base import ImageTransformer, check_image_size, wrap_images
+from skpose.base import Interval, check_image_size, fit_context
+from skpose.preprocessing._base import ImageTransformer
+from skpose.preprocessing._image_batch import ImageBatch
 from skpose.preprocessing._warp import resize_matrix
 
 
@@ -81,7 +82,7 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         -------
         self
         """
-        self._sizes(wrap_images(X).image_size)
+        self._sizes(ImageBatch.wrap(X).image_size)
         return self
 
     def transform(self, X):
@@ -97,7 +98,7 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         ImageBatch
             The resized images; no pixel is computed yet.
         """
-        batch = wrap_images(X)
+        batch = ImageBatch.wrap(X)
         inner, outer = self._sizes(batch.image_size)
         matrix = resize_matrix(batch.image_size, inner)
         return batch.warped(matrix, outer, **self._border(inner != outer))

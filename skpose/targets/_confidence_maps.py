@@ -6,7 +6,15 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skpose.base import ImageInputMixin, Interval, StrOptions, check_keypoints, fit_context
+from skpose.base import (
+    ImageInputMixin,
+    Interval,
+    StrOptions,
+    batch_slices,
+    check_image_size,
+    check_keypoints,
+    fit_context,
+)
 from skpose.skeleton import Skeleton
 from skpose.targets._drawing import draw_maps
 from skpose.targets._peaks import find_subpixel_maxima
@@ -42,7 +50,7 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
         DeepPoseKit does, which teaches a network that there is nothing.
     skeleton : Skeleton, default=None
         The skeleton, in the order of the keypoints.
-    image_size : tuple of (height, width), default=None
+    image_size : int or tuple of (height, width), default=None
         Size of the images in pixels. None: just large enough for all keypoints given to `fit`.
 
     Attributes
@@ -99,7 +107,7 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
         "graph_scale": [Interval(Real, 0, None, closed="neither")],
         "missing": [StrOptions({"ignore", "zero"})],
         "skeleton": [Skeleton, None],
-        "image_size": [tuple, list, None],
+        "image_size": [Interval(Integral, 1, None, closed="left"), tuple, list, None],
     }
 
     def __init__(
@@ -170,8 +178,7 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
 
     def _find_image_size(self, y):
         if self.image_size is not None:
-            height, width = self.image_size
-            return int(height), int(width)
+            return check_image_size(self.image_size)
         if np.isnan(y).all():
             raise ValueError("y has no labelled keypoint, so `image_size` must be given.")
         width, height = np.ceil(np.nanmax(y, axis=(0, 1))).astype(int) + 1
@@ -207,9 +214,9 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         y = check_keypoints(y, n_keypoints=self.n_keypoints_).astype(np.float32)
         maps = np.empty((len(y), *self.map_size_, self.n_maps_), dtype=np.float32)
-        for start in range(0, len(y), _BATCH):
+        for rows in batch_slices(len(y), _BATCH):
             part, known = draw_maps(
-                y[start : start + _BATCH],
+                y[rows],
                 self.map_size_,
                 sigma=self.sigma,
                 stride=self.stride,
@@ -218,7 +225,7 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
             )
             if self.missing == "ignore":
                 part = np.where(known[:, None, None, :] > 0, part, np.nan)
-            maps[start : start + _BATCH] = part
+            maps[rows] = part
         return maps
 
     def inverse_transform(self, maps):
@@ -244,9 +251,9 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
         maps = maps[..., : self.n_keypoints_]
         empty = ~(np.nan_to_num(maps) > 0).any(axis=(1, 2))
         y = np.empty((len(maps), self.n_keypoints_, 2))
-        for start in range(0, len(maps), _BATCH):
-            part = np.nan_to_num(maps[start : start + _BATCH])
+        for rows in batch_slices(len(maps), _BATCH):
+            part = np.nan_to_num(maps[rows])
             peaks = find_subpixel_maxima(part, sigma=self.sigma, stride=self.stride)
-            y[start : start + _BATCH] = peaks[..., :2]
+            y[rows] = peaks[..., :2]
         y[empty] = np.nan
         return y

@@ -108,9 +108,19 @@ def test_tuples_index_pixels(turned):
     np.testing.assert_array_equal(turned[-1, ..., 0], pixels[-1, ..., 0])
 
 
-@pytest.mark.parametrize("key", [5, [0, -6], [True, False], "a", [0.5], [[0, 1]]])
-def test_bad_index_is_refused(turned, key):
-    with pytest.raises(IndexError):
+@pytest.mark.parametrize(
+    ("key", "match"),
+    [
+        (5, "index 5 is out of bounds"),
+        ([0, -6], "index -6 is out of bounds"),
+        ([True, False], "size of axis is 5 but size of corresponding boolean axis is 2"),
+        ("a", "only integers, slices"),
+        ([0.5], "only integers, slices"),
+        ([[0, 1]], "selected with an integer, a slice or a 1-D array"),
+    ],
+)
+def test_bad_index_is_refused(turned, key, match):
+    with pytest.raises(IndexError, match=match):
         turned[key]
 
 
@@ -281,11 +291,54 @@ def test_arithmetic_keeps_the_frame(turned):
     assert isinstance(np.add.reduce(turned, axis=-1), np.ndarray)
 
 
+def test_other_pixels_take_keypoints_to_the_same_place(turned):
+    keypoints = np.random.default_rng(0).uniform(0, 9, (5, 3, 2))
+    inverted = turned.with_pixels(255 - np.asarray(turned))
+    np.testing.assert_allclose(inverted.to_user(keypoints), turned.to_user(keypoints))
+    np.testing.assert_allclose(inverted.to_batch(keypoints), turned.to_batch(keypoints))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda batch: batch.warped([[1, 0, 1], [0, 1, 2]], (12, 16)),
+        lambda batch: batch.with_pixels(np.asarray(batch)),
+        lambda batch: batch + 0,
+        lambda batch: batch[:],
+    ],
+    ids=["warped", "with_pixels", "arithmetic", "selection"],
+)
+def test_what_is_seen_beyond_the_edges_stays_the_same_in_later_steps(noise, step):
+    far_left = [[1, 0, 99], [0, 1, 0]]
+    constant = step(ImageBatch(noise, border_value=9)).warped(far_left, (12, 4))
+    assert (np.asarray(constant) == 9).all()
+    replicated = step(ImageBatch(noise, border="replicate"))
+    expected = np.asarray(replicated)[:, :, :1].repeat(4, axis=2)
+    np.testing.assert_array_equal(np.asarray(replicated.warped(far_left, (12, 4))), expected)
+
+
+def test_a_small_part_of_a_pixel_is_a_shift():
+    ramp = np.tile(np.arange(0, 256, 32, dtype=np.uint8), (1, 4, 1))[..., np.newaxis]
+    shifted = ImageBatch(ramp).warped([[1, 0, 1 / 16], [0, 1, 0]], (4, 8))
+    np.testing.assert_array_equal(np.asarray(shifted)[:, :, 1:], ramp[:, :, 1:] - 2)
+
+
+def test_arithmetic_that_mixes_images_or_gives_more_of_them_has_no_frame(turned):
+    pixels = np.asarray(turned)
+    total = np.add.accumulate(turned, axis=0)
+    assert isinstance(total, np.ndarray)
+    np.testing.assert_array_equal(total, np.add.accumulate(pixels, axis=0))
+    offset = np.arange(4, dtype=np.uint8)[:, np.newaxis, np.newaxis, np.newaxis]
+    shades = turned[:1] + offset
+    assert isinstance(shades, np.ndarray)
+    np.testing.assert_array_equal(shades, pixels[:1] + offset)
+
+
 def test_arithmetic_between_frames_is_refused(noise):
     batch = ImageBatch(noise)
     with pytest.raises(ValueError, match="different frames"):
         batch + batch.warped(TURN, (12, 16))
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="all returned NotImplemented from __array_ufunc__"):
         batch += 1
 
 

@@ -82,6 +82,19 @@ def test_what_is_not_labelled_is_not_drawn_and_not_known():
     assert maps[0, 12, 12, 8] == pytest.approx(1)  # the last map still has the other keypoints
 
 
+@pytest.mark.parametrize("place", [[np.nan, 2.0], [2.0, np.nan]])
+def test_one_unknown_coordinate_makes_a_keypoint_unlabelled(place):
+    maps, known = draw_maps(np.array([[[4.0, 4.0], place]]), (8, 8), sigma=1.0, stride=1)
+    assert known.tolist() == [[1, 0]]
+    assert not maps[..., 1].any()
+
+
+def test_what_lacks_several_keypoints_is_as_unknown_as_what_lacks_one():
+    keypoints = np.full((1, 3, 2), np.nan)
+    _, known = draw_maps(keypoints, (8, 8), sigma=1.0, stride=1, graph=PostureGraph([-1, 0, 1]))
+    assert known.tolist() == [[0] * 8]
+
+
 def test_a_mirror_image_has_mirrored_maps():
     keypoints = np.random.default_rng(1).uniform(0, 15, (1, 3, 2))
     mirrored = np.stack([15 - keypoints[..., 0], keypoints[..., 1]], axis=-1)
@@ -101,3 +114,11 @@ def test_a_segment_of_no_length_is_a_point():
     keypoints = np.full((1, 2, 2), 3.0)
     maps, _ = draw_maps(keypoints, (8, 8), sigma=1.0, stride=1, graph=PostureGraph([-1, 0]))
     np.testing.assert_allclose(maps[..., 2], maps[..., 0], atol=1e-6)
+
+
+def test_a_segment_shorter_than_a_pixel_has_its_direction():
+    keypoints = np.array([[[3.0, 3.0], [3.0, 3.5]]])
+    maps, _ = draw_maps(keypoints, (8, 8), sigma=1.5, stride=1, graph=PostureGraph([-1, 0]))
+    assert maps[0, 5, 3, 2] == pytest.approx(np.exp(-(1.5**2) / 4.5))  # beyond its end
+    assert maps[0, 1, 3, 2] == pytest.approx(np.exp(-4 / 4.5))  # before its start
+    assert maps[0, 3, 5, 2] == pytest.approx(np.exp(-4 / 4.5))  # beside it

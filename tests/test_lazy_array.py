@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from skpose.datasets._lazy_images import LazyImages
+from skpose._lazy_array import LazyArray, select_rows
+from skpose.preprocessing import ImageBatch
 
 
-class InMemory(LazyImages):
+class InMemory(LazyArray):
     """Images that note what is read of them."""
 
     def __init__(self, images):
@@ -51,20 +52,34 @@ KEYS = [
 ]
 
 
+# All that is read when it is indexed.
+KINDS = {
+    "LazyArray": InMemory,
+    "ImageBatch": ImageBatch,
+    "ImageBatch of a LazyArray": lambda pixels: ImageBatch(InMemory(pixels)),
+    "selected rows": lambda pixels: select_rows(np.concatenate([pixels, pixels]), np.arange(7)),
+}
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+@kinds
 @pytest.mark.parametrize("key", KEYS, ids=repr)
-def test_indexing_is_that_of_an_array(pixels, key):
-    np.testing.assert_array_equal(InMemory(pixels)[key], pixels[key], strict=True)
+def test_indexing_is_that_of_an_array(pixels, key, kind):
+    found = np.asarray(KINDS[kind](pixels)[key])
+    np.testing.assert_array_equal(found, pixels[key], strict=True)
 
 
+@kinds
 @pytest.mark.parametrize("key", [7, -8, [0, 7], [True, False], 1.5, "a", [[0, 1]], None, [1.0]])
-def test_bad_index_is_refused_as_by_an_array(pixels, key):
-    with pytest.raises(IndexError):
-        InMemory(pixels)[key]
+def test_bad_index_is_refused_as_by_an_array(pixels, key, kind):
+    with pytest.raises(IndexError, match="index|ndices|select"):
+        KINDS[kind](pixels)[key]
 
 
-def test_array_on_a_later_axis_is_refused(pixels):
+@kinds
+def test_array_on_a_later_axis_is_refused(pixels, kind):
     with pytest.raises(IndexError, match="Only the first axis"):
-        InMemory(pixels)[0, [1, 2]]
+        KINDS[kind](pixels)[0, [1, 2]]
 
 
 def test_only_what_is_indexed_is_read(pixels):
