@@ -1,0 +1,10 @@
+"""Fitted estimators as files: a tree of registered classes with their arrays, and no pickle.
+
+`skpose.save` writes any estimator of skpose's, a Pipeline of them, or an estimator around one;
+`skpose.load` reads it. Classes of your own take part once they are registered.
+"""
+
+from skpose.saving._file import check_model_path, read, save
+from skpose.saving._registry import register
+
+__all__ = ["check_model_path", "read", "register", "save"]

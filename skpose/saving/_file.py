@@ -1,0 +1,136 @@
+"""An estimator as one HDF5 file: its tree as JSON, its arrays, and a checksum over all of it."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skpose._files import check_output, replacing
+from skpose.saving._format_1 import upgrade
+from skpose.saving._tree import decode, encode
+
+__all__ = ["check_model_path", "read", "save"]
+
+_FORMAT = 2
+_HINT = "The file is not a skpose model, or was cut short or changed; save it again."
+
+
+def check_model_path(path, *, overwrite=False):
+    """Check that an estimator can be saved to a file of this name, before any work starts."""
+    if Path(path).suffix == ".onnx":
+        raise ValueError(
+            f"{path} ends as an exported estimator does. Choose another ending, such as .skpose, "
+            "to save one, or export it."
+        )
+    check_output(path, what="Estimators", overwrite=overwrite)
+
+
+def save(estimator, path, *, overwrite=False):
+    """Write a fitted estimator to one file, which `skpose.load` reads.
+
+    The file is HDF5 without pickled objects. It holds the parameters, the weights and all else that
+    was learnt: of a `PoseEstimator` also the state of the optimizer, the validation split and the
+    history, so that training can go on. It does not hold callbacks.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted `PoseEstimator`, a Pipeline of skpose's transformers that ends in one, an estimator
+        around one, or anything that consists of classes of skpose's and of registered ones (see
+        `skpose.saving.register`). Of a search, its ``best_estimator_``.
+    path : str or path-like
+        The file. It appears when it is complete.
+    overwrite : bool, default=False
+        Whether it may exist, and is replaced.
+
+    Raises
+    ------
+    FileExistsError
+        If there is such a file, and `overwrite` is False.
+    NotFittedError
+        If the estimator is not fitted.
+    TypeError
+        If a file cannot hold an estimator of that class.
+    ValueError
+        If `path` ends in ``.onnx``, as exported estimators do.
+
+    Warns
+    -----
+    UserWarning
+        Of each parameter that a file cannot hold, such as a network of your own; it is given to
+        `skpose.load`.
+
+    Examples
+    --------
+    >>> import skpose
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skpose.baseline import MeanPoseRegressor
+    >>> from skpose.datasets import make_poses
+    >>> from skpose.preprocessing import ImageResizer
+    >>> X, y = make_poses(8, image_size=32, random_state=0)
+    >>> pipeline = make_pipeline(ImageResizer(scale=0.5), MeanPoseRegressor()).fit(X, y)
+    >>> skpose.save(pipeline, "mean.skpose")
+    >>> skpose.load("mean.skpose").score(X, y) == pipeline.score(X, y)
+    True
+    """
+    import h5py
+
+    check_model_path(path, overwrite=overwrite)
+    tree, arrays = encode(estimator)
+    check_is_fitted(estimator)
+    header = json.dumps(tree)
+    with replacing(path, overwrite=overwrite) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["skpose_format"] = _FORMAT
+        file["header"] = header
+        for i, array in enumerate(arrays):
+            file[f"arrays/{i}"] = array
+        file.attrs["digest"] = digest(file)
+
+
+def read(path, custom_objects=None):
+    """Read what `save` wrote; see `skpose.load`."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no model file {path}.")
+    tree, arrays = _read_content(path)
+    try:
+        return decode(tree, arrays, custom_objects or {})
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:
+        raise ValueError(f"{path}: its description cannot be read ({error!r}). {_HINT}") from error
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be loaded. {error}") from error
+
+
+def _read_content(path):
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            version = file.attrs.get("skpose_format")
+            if version not in (1, _FORMAT):
+                raise ValueError(f"{path} has no skpose model of format {_FORMAT} or 1. {_HINT}")
+            if file.attrs.get("digest") != digest(file):
+                raise ValueError(f"{path}: the contents do not match their checksum. {_HINT}")
+            header = json.loads(file["header"][()])
+            if version == 1:
+                return upgrade(header, file)
+            arrays = file.get("arrays", {})
+            return header, [arrays[str(i)][()] for i in range(len(arrays))]
+    except (OSError, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} cannot be read as a model ({error}). {_HINT}") from error
+
+
+def digest(file):
+    """Return a checksum over all that a file holds, names and shapes included."""
+    result = hashlib.sha256()
+
+    def add(name, item):
+        if hasattr(item, "dtype"):
+            result.update(f"{name} {item.shape} {item.dtype}".encode())
+            value = item[()]
+            result.update(value if isinstance(value, bytes) else np.ascontiguousarray(value))
+
+    file.visititems(add)
+    return result.hexdigest()
