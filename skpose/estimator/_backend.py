@@ -4,6 +4,7 @@ from contextlib import contextmanager, suppress
 import logging
 import multiprocessing
 import os
+from threading import Lock
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from skpose._threads import threads_wanted
 
 __all__ = [
     "avoid_all_reduce",
+    "check_process",
     "compile_prediction",
     "convert_to_onnx",
     "expect_compilation",
@@ -29,7 +31,14 @@ def jit_compile():
 
 
 def prepare_process():
-    """Get a process ready for its first network.
+    """Get a process ready for its first network; raises what `check_process` raises."""
+    check_process()
+    _users.add(os.getpid())
+    share_machine()
+
+
+def check_process():
+    """Check that a network can be used in this process.
 
     Raises
     ------
@@ -43,8 +52,6 @@ def prepare_process():
             "joblib's default backend, joblib.parallel_config('loky'), or start processes with "
             "multiprocessing's method 'spawn'."
         )
-    _users.add(os.getpid())
-    share_machine()
 
 
 def share_machine():
@@ -142,15 +149,20 @@ def compile_prediction(model, function):
 def _compile_tensorflow(model, function):
     import tensorflow as tf
 
-    compiled = {}
+    compiled, lock = {}, Lock()
+
+    def compile_for(size):
+        with lock, expect_compilation():
+            if size not in compiled:
+                signature = [tf.TensorSpec((None, *size), tf.uint8)]
+                traced = tf.function(function, input_signature=signature, autograph=False)
+                compiled[size] = traced.get_concrete_function()
 
     def predict(images):
         size = images.shape[1:]
         if size not in compiled:
-            signature = [tf.TensorSpec((None, *size), tf.uint8)]
-            compiled[size] = tf.function(function, input_signature=signature, autograph=False)
-        with expect_compilation():
-            return compiled[size](tf.convert_to_tensor(images)).numpy()
+            compile_for(size)
+        return compiled[size](tf.convert_to_tensor(images)).numpy()
 
     return predict
 

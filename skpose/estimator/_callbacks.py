@@ -1,14 +1,13 @@
 """What happens between two epochs: the best one is kept, a person is told."""
 
-import sys
 import time
 
 import keras
 
-from skpose._duration import format_duration
-from skpose.estimator._model_file import check_model_path
+from skpose._progress import Progress
+from skpose.saving import check_model_path
 
-__all__ = ["BestEpoch", "Checkpoint", "FreezeEncoder", "Progress"]
+__all__ = ["BestEpoch", "Checkpoint", "FreezeEncoder", "ShowProgress"]
 
 
 class BestEpoch(keras.callbacks.Callback):
@@ -85,7 +84,7 @@ class FreezeEncoder(keras.callbacks.Callback):
 class Checkpoint(keras.callbacks.Callback):
     """Saves the estimator while it is fitted, so that a killed process loses little.
 
-    The file is replaced as a whole. Resume from it with
+    The file is replaced as a whole each time. Resume from it with
     ``skpose.load(path).set_params(warm_start=True).fit(X, y)``.
 
     Parameters
@@ -94,6 +93,15 @@ class Checkpoint(keras.callbacks.Callback):
         The model file.
     interval : float, default=60.0
         Least time between two savings in seconds.
+    overwrite : bool, default=False
+        Whether the file may exist before the training, as when that goes on from it.
+
+    Raises
+    ------
+    FileExistsError
+        If it exists, and `overwrite` is False.
+    FileNotFoundError
+        If its folder does not exist.
 
     Examples
     --------
@@ -102,9 +110,9 @@ class Checkpoint(keras.callbacks.Callback):
     >>> estimator = PoseEstimator(callbacks=[Checkpoint("fly.skpose")])
     """
 
-    def __init__(self, path, *, interval=60.0):
+    def __init__(self, path, *, interval=60.0, overwrite=False):
         super().__init__()
-        check_model_path(path)  # before the training, not after its first minute
+        check_model_path(path, overwrite=overwrite)  # before the training, not after a minute of it
         self.path = path
         self.interval = interval
         self._save = None
@@ -121,70 +129,31 @@ class Checkpoint(keras.callbacks.Callback):
             self._last = time.monotonic()
 
 
-class Progress(keras.callbacks.Callback):
+class ShowProgress(keras.callbacks.Callback):
     """Tells a person how the training goes.
-
-    A terminal shows a bar that moves; a log file gets a line now and then.
 
     Parameters
     ----------
     n_epochs : int
         The most epochs that there can be in this training.
-    interval : float, default=10.0
-        Least time in seconds between two lines of a log.
     """
 
-    def __init__(self, n_epochs, *, interval=10.0):
+    def __init__(self, n_epochs):
         super().__init__()
-        self.n_epochs = n_epochs
-        self._n_done = 0
-        self.interval = interval
+        self._progress = Progress(n_epochs, "epoch")
+        self._best = float("inf")
 
     def on_train_begin(self, logs=None):
-        self._start = time.monotonic()
-        self._last_line = -float("inf")
-        self._best = float("inf")
-        self._bar = None
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-            self._bar = Progress(
-                TextColumn("epoch {task.completed}/{task.total}"),
-                BarColumn(),
-                TextColumn("{task.description}"),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-            )
-            self._task = self._bar.add_task("", total=self.n_epochs)
-            self._bar.start()
+        self._progress.__enter__()
 
     def on_epoch_end(self, epoch, logs=None):
-        self._n_done = n_done = self._n_done + 1
-        text = self._describe(logs)
-        if self._bar is not None:
-            self._bar.update(self._task, completed=n_done, description=text)
-            return
-        now = time.monotonic()
-        if now - self._last_line >= self.interval or n_done == self.n_epochs:
-            self._last_line = now
-            left = (now - self._start) / n_done * (self.n_epochs - n_done)
-            line = f"epoch {n_done}/{self.n_epochs}  {text}  at most {format_duration(left)} left"
-            print(line, file=sys.stderr, flush=True)
-
-    def _describe(self, logs):
         text = f"training error {logs['keypoint_error']:.2f} px"
         error = logs.get("val_keypoint_error")
         if error is not None:
             self._best = min(self._best, error)
             text += f"  validation error {error:.2f} px (best {self._best:.2f})"
-        return text
-
-    def on_train_end(self, logs=None):
-        self.close()
+        self._progress.advance(text=text)
 
     def close(self):
-        """Stop the bar, if there is one; for a training that was cut short."""
-        if getattr(self, "_bar", None) is not None:
-            self._bar.stop()
-            self._bar = None
+        """Stop the bar, if there is one, however the training ended."""
+        self._progress.__exit__()

@@ -1,5 +1,6 @@
 """The estimator: images in, keypoints out."""
 
+import multiprocessing
 from numbers import Integral, Real
 
 import numpy as np
@@ -7,22 +8,23 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skpose._keypoint_regressor import KeypointRegressorMixin, find_in_batches
+from skpose._predictor import KeypointRegressorMixin, find_in_batches
 from skpose.base import (
     HasMethods,
     Interval,
     StrOptions,
     batch_slices,
     check_batch_size,
-    check_images,
     fit_context,
 )
+from skpose.estimator._export import write_onnx
 from skpose.estimator._parts import PartsMixin
 from skpose.estimator._samples import check_training_samples, check_validation_samples
 from skpose.estimator._split import split_validation
-from skpose.estimator._storage import StorageMixin
+from skpose.estimator._trained import NetworkSettings, TrainedNetwork
 from skpose.models import get_architecture
 from skpose.preprocessing import ImageBatch
+from skpose.saving import save
 from skpose.skeleton import Skeleton
 from skpose.targets import ConfidenceMaps
 
@@ -31,7 +33,18 @@ __all__ = ["PoseEstimator"]
 _SEED_END = 2**31 - 1
 
 
-class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstimator):
+def _of_trained(get):
+    """Make an attribute that the trained network owns; there is none before `fit`."""
+
+    def read(self):
+        if "_trained" not in vars(self):
+            raise AttributeError(f"This {type(self).__name__} is not fitted yet. Call fit first.")
+        return get(self._trained)
+
+    return property(read)
+
+
+class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
     """Positions of an animal's bodyparts in images.
 
     A network is trained to draw a confidence map for each bodypart, and the maps' peaks are found
@@ -78,7 +91,8 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
     lr_factor : float, default=0.2
         By what the learning rate is multiplied then.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the last `fit`.
+        Whether `fit` goes on from the weights of the last `fit`. Parameters that another network
+        would be built from must not have changed since.
     precision : {"float32", "mixed_bfloat16", "mixed_float16"}, default="float32"
         Keras dtype policy of the network.
     callbacks : list of keras.callbacks.Callback, default=None
@@ -103,6 +117,10 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
         Number of keypoints.
     image_shape_ : tuple of (height, width, n_channels)
         Shape of the images that the network was trained on, after preprocessing.
+    precision_ : str
+        Keras dtype policy of the network.
+    subpixel_ : bool
+        Whether peaks are found between the cells of the maps.
     n_iter_ : int
         Number of epochs trained.
     best_epoch_ : int or None
@@ -172,6 +190,16 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
         "verbose": ["verbose"],
     }
 
+    _never_saved = ("callbacks",)  # they belong to one training
+
+    architecture_ = _of_trained(lambda trained: trained.settings.architecture)
+    targets_ = _of_trained(lambda trained: trained.settings.targets)
+    image_shape_ = _of_trained(lambda trained: trained.settings.image_shape)
+    precision_ = _of_trained(lambda trained: trained.settings.precision)
+    subpixel_ = _of_trained(lambda trained: trained.settings.subpixel)
+    n_keypoints_ = _of_trained(lambda trained: trained.settings.targets.n_keypoints_)
+    model_ = _of_trained(lambda trained: trained.network)
+
     def __init__(
         self,
         model="residual_unet",
@@ -218,7 +246,7 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, *, sample_weight=None, groups=None, validation_data=None):
+    def fit(self, X, y, *, sample_weight=None, groups=None, visibility=None, validation_data=None):
         """Train the network.
 
         Parameters
@@ -233,6 +261,10 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
         groups : array-like of shape (n_samples,), default=None
             The video of each image, say: the images of one group are all trained on or all kept
             back.
+        visibility : array-like of shape (n_samples, n_keypoints), default=None
+            What a person said of each keypoint: 2 visible, 1 occluded, 0 not labelled, -1 looked
+            for in vain; 1 and 2 where y has coordinates. `skpose.datasets.read_labels` returns it.
+            It is checked; training does not depend on it yet.
         validation_data : tuple of (X, y), default=None
             What to watch, in place of samples kept back.
 
@@ -241,7 +273,7 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
         self : PoseEstimator
         """
         go_on = self.warm_start and hasattr(self, "n_iter_")
-        samples = self._check(X, y, sample_weight, go_on)
+        samples = self._check(X, y, sample_weight, visibility, go_on)
         seeds = check_random_state(self.random_state).randint(_SEED_END, size=3)
         indices, kept = np.arange(len(samples.images)), np.array([], dtype=int)
         validation = None
@@ -259,12 +291,12 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, *, sample_weight=None):
+    def partial_fit(self, X, y, *, sample_weight=None, visibility=None):
         """Train for one epoch on these images, keeping none back.
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y, sample_weight, visibility
             As in `fit`. The first call sets the size of the images and the number of keypoints.
 
         Returns
@@ -272,18 +304,19 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
         self : PoseEstimator
         """
         go_on = hasattr(self, "n_iter_")
-        samples = self._check(X, y, sample_weight, go_on)
+        samples = self._check(X, y, sample_weight, visibility, go_on)
         seeds = check_random_state(self.random_state).randint(_SEED_END, size=3)
         self._set_up(samples, int(seeds[1]), go_on)
         self.validation_indices_ = np.array([], dtype=int)
         self._train(samples, None, int(seeds[2]), 1)
         return self
 
-    def _check(self, X, y, sample_weight, go_on):
+    def _check(self, X, y, sample_weight, visibility, go_on):
         samples = check_training_samples(
             X,
             y,
             sample_weight,
+            visibility,
             n_channels=self.image_shape_[2] if go_on else None,
             n_keypoints=self.n_keypoints_ if go_on else None,
             names=None if self.skeleton is None else self.skeleton.names,
@@ -307,32 +340,41 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
 
     def _set_up(self, samples, seed, go_on):
         augmenters = self._choose_augmenters(samples.images)
+        settings = self._choose_settings(samples)
         if not go_on:
-            self._set_up_network(samples, seed)
-        elif not self._unfinished and isinstance(self.optimizer, str):
-            self.model_.optimizer.learning_rate = self.learning_rate
+            self._trained = TrainedNetwork(settings, seed)
+            self.history_, self.n_iter_, self.best_epoch_ = {}, 0, None
+            self._unfinished = False
+        else:
+            self._check_unchanged(settings)
+            if not self._unfinished and isinstance(self.optimizer, str):
+                self._trained.set_learning_rate(self.learning_rate)
         self.augmenters_ = augmenters
         self._n_samples = len(samples.images)
 
-    def _set_up_network(self, samples, seed):
-        from skpose.estimator._backend import prepare_process
-        from skpose.estimator._training import compile_network
-
-        prepare_process()
-        self.architecture_ = clone(get_architecture(self.model))
-        self.targets_ = self._fit_targets(samples)
-        self.subpixel_ = (
-            self.architecture_.default_subpixel if self.subpixel == "auto" else self.subpixel
+    def _choose_settings(self, samples):
+        """Choose what a network for these samples is built from."""
+        architecture = clone(get_architecture(self.model))
+        subpixel = architecture.default_subpixel if self.subpixel == "auto" else self.subpixel
+        return NetworkSettings(
+            architecture,
+            self._fit_targets(samples),
+            tuple(samples.images.shape[1:]),
+            subpixel=subpixel,
+            precision=self.precision,
+            pixel_size=samples.pixel_size,
+            optimizer=self.optimizer,
+            learning_rate=self.learning_rate,
         )
-        self.n_keypoints_ = samples.keypoints.shape[1]
-        self.image_shape_ = tuple(samples.images.shape[1:])
-        self._pixel_size = samples.pixel_size
-        vars(self).pop("_saved_network", None)
-        self._network = self._build_network(seed)
-        compile_network(self._network, self.optimizer, self.learning_rate)
-        self._compiled = None
-        self.history_, self.n_iter_, self.best_epoch_ = {}, 0, None
-        self._unfinished = False
+
+    def _check_unchanged(self, settings):
+        changed = settings.differences(self._trained.settings)
+        if changed:
+            raise ValueError(
+                f"Training goes on with the network that it began with, but {', '.join(changed)} "
+                "changed since, and would need another one. Set it back, or train a new network: "
+                "set warm_start=False and call fit."
+            )
 
     def _choose_augmenters(self, images):
         augmenters = list(images.augmenters)
@@ -353,29 +395,14 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
             targets.set_params(skeleton=self.skeleton)
         return targets.set_params(image_size=samples.images.shape[1:3]).fit(samples.keypoints)
 
-    def _build_network(self, seed, load_weights=True, precision=None):
-        from skpose.estimator._training import build_network
-
-        return build_network(
-            self.architecture_,
-            self.targets_,
-            self.image_shape_,
-            subpixel=self.subpixel_,
-            precision=self.precision if precision is None else precision,
-            seed=seed,
-            pixel_size=self._pixel_size,
-            load_weights=load_weights,
-        )
-
     def _train(self, training, validation, seed, n_epochs):
         from skpose.estimator._batches import PoseBatches
-        from skpose.estimator._callbacks import FreezeEncoder
         from skpose.estimator._training import TrainingRun
 
         skeleton = self.skeleton
         swap_index = skeleton.swap_index if skeleton is not None and skeleton.has_swaps else None
         batches = PoseBatches(
-            *training,
+            *training[:3],
             batch_size=self.batch_size,
             augmenters=self.augmenters_,
             swap_index=swap_index,
@@ -383,7 +410,7 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
             first_epoch=self.n_iter_,
         )
         if validation is not None:
-            validation = PoseBatches(*validation, batch_size=check_batch_size(None))
+            validation = PoseBatches(*validation[:3], batch_size=check_batch_size(None))
         run = TrainingRun(
             n_epochs=n_epochs,
             first_epoch=self.n_iter_,
@@ -394,29 +421,24 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
         before = self.history_
         self._unfinished = True
 
-        def save(path):
+        def save_so_far(path):
             self._record(run, before)
-            self._save(path, run.best_weights)
+            self.save(path, overwrite=True)
 
-        run.train(
-            self.model_,
+        self._trained.train(
+            run,
             batches,
             validation,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
             lr_patience=self.lr_patience,
             lr_factor=self.lr_factor,
-            frozen=FreezeEncoder(
-                self.architecture_.encoder_layers(self.model_.network),
-                self.architecture_.freeze_encoder,
-            ),
             callbacks=self.callbacks or (),
             verbose=self.verbose,
-            save=save,
+            save=save_so_far,
         )
         self._record(run, before)
         self._unfinished = run.interrupted
-        self._compile()
 
     def _best_so_far(self):
         if self.best_epoch_ is None:
@@ -433,20 +455,6 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
         }
         self.n_iter_ = n_before + n_now
         self.best_epoch_ = run.best_epoch
-
-    def _compile(self):
-        from skpose.estimator._backend import compile_prediction
-
-        model = self.model_
-        self._compiled = {
-            "keypoints": compile_prediction(model, model.find_keypoints),
-            "maps": compile_prediction(model, lambda images: model(images)[-1]),
-        }
-
-    def _get_compiled(self, name):
-        if self._compiled is None:
-            self._compile()
-        return self._compiled[name]
 
     def predict(self, X, *, return_confidence=False, batch_size=None):
         """Find the bodyparts in images.
@@ -468,9 +476,9 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
             Height of each peak, 0..1; only with `return_confidence`.
         """
         check_is_fitted(self)
-        batch = ImageBatch.wrap(check_images(X, n_channels=self.image_shape_[2]))
+        batch = ImageBatch.wrap(X, n_channels=self.image_shape_[2])
         keypoints, confidence = find_in_batches(
-            self._get_compiled("keypoints"), batch, self.n_keypoints_, batch_size=batch_size
+            self._trained.find, batch, self.n_keypoints_, batch_size=batch_size
         )
         return (keypoints, confidence) if return_confidence else keypoints
 
@@ -491,10 +499,91 @@ class PoseEstimator(PartsMixin, StorageMixin, KeypointRegressorMixin, BaseEstima
             shows stands in ``targets_.map_names_``.
         """
         check_is_fitted(self)
-        batch = ImageBatch.wrap(check_images(X, n_channels=self.image_shape_[2]))
-        draw = self._get_compiled("maps")
+        batch = ImageBatch.wrap(X, n_channels=self.image_shape_[2])
         n_rows, n_columns = (-(-side // self.targets_.stride) for side in batch.shape[1:3])
         maps = np.empty((len(batch), n_rows, n_columns, self.targets_.n_maps_), dtype=np.float32)
         for part in batch_slices(len(batch), batch_size):
-            maps[part] = draw(np.asarray(batch[part]))
+            maps[part] = self._trained.draw(np.asarray(batch[part]))
         return maps
+
+    def fingerprint(self):
+        """Return a text that is the same for estimators that predict the same.
+
+        Returns
+        -------
+        fingerprint : str
+        """
+        check_is_fitted(self)
+        return self._trained.fingerprint()
+
+    def save(self, path, *, overwrite=False):
+        """Write the estimator to one file, which `skpose.load` reads; see `skpose.save`.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file. It appears when it is complete.
+        overwrite : bool, default=False
+            Whether it may exist, and is replaced.
+        """
+        save(self, path, overwrite=overwrite)
+
+    def export(self, path, *, overwrite=False):
+        """Write what `predict` does as an ONNX model, which other programs can run.
+
+        `skpose.load` reads the file as a `skpose.runtime.ExportedPoseEstimator`, which predicts the
+        same keypoints without TensorFlow, and single images faster. The model computes in float32,
+        whatever `precision` is. It has one input,
+        ``images``, uint8 of shape (n_samples, height, width, n_channels), with the image size of
+        `fit`, and one output, ``keypoints``, float32 of shape (n_samples, n_keypoints, 3): x and y
+        in pixels of the images, and the confidence. It cannot be trained any more: `save` the
+        estimator too.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, ending in ``.onnx``. It appears when it is complete.
+        overwrite : bool, default=False
+            Whether it may exist, and is replaced.
+
+        Raises
+        ------
+        FileExistsError
+            If there is such a file, and `overwrite` is False.
+        ImportError
+            Without tf2onnx: ``pip install 'skpose[onnx]'``.
+        RuntimeError
+            If Keras runs on another backend than TensorFlow.
+        ValueError
+            If `path` ends otherwise.
+        """
+        check_is_fitted(self)
+        description = {
+            "image_shape": list(self.image_shape_),
+            "n_keypoints": self.n_keypoints_,
+            "skeleton": None if self.skeleton is None else self.skeleton.to_dict(),
+        }
+        write_onnx(path, self._trained.to_onnx, description, overwrite=overwrite)
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "_trained" in state:
+            state["_trained"] = state["_trained"].state()
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "_trained" in state:
+            self._trained = TrainedNetwork.from_state(state["_trained"], self.model)
+
+    def __reduce__(self):
+        return _restore, (type(self),), self.__getstate__()
+
+
+def _restore(cls):
+    """Return an empty estimator; a parameter that is unpickled after it may start the backend."""
+    if multiprocessing.parent_process() is not None:
+        from skpose.estimator._backend import share_machine
+
+        share_machine()
+    return cls.__new__(cls)

@@ -2,18 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from skpose.estimator._estimator import PoseEstimator
-from skpose.estimator._model_file import HINT, decode, read_model
-from skpose.models import get_architecture
 from skpose.runtime import ExportedPoseEstimator
+from skpose.saving import read
 
 __all__ = ["load"]
 
 
 def load(path, *, custom_objects=None):
-    """Read an estimator that `PoseEstimator.save` or `PoseEstimator.export` wrote.
+    """Read an estimator that `skpose.save` or `PoseEstimator.export` wrote.
 
     No code of the file's is run, and nothing in it is unpickled.
 
@@ -22,12 +18,15 @@ def load(path, *, custom_objects=None):
     path : str or path-like
         The file. One that ends in ``.onnx`` was exported.
     custom_objects : dict, default=None
-        Values of parameters that a file cannot hold, by the parameter's name, such as
-        ``{"model": my_architecture, "callbacks": [...]}``. They replace what the file says.
+        Values of parameters that a file cannot hold, by the parameter's name as in `get_params`,
+        such as ``{"model": my_architecture}`` or, in a Pipeline, ``{"poseestimator__model": ...}``.
+        They replace what the file says.
 
     Returns
     -------
-    PoseEstimator or skpose.runtime.ExportedPoseEstimator
+    estimator
+        What was saved: a PoseEstimator, a Pipeline, a class of yours. For a file that was exported,
+        a `skpose.runtime.ExportedPoseEstimator`.
 
     Raises
     ------
@@ -38,6 +37,11 @@ def load(path, *, custom_objects=None):
     ValueError
         If it is not a model, or was cut short or changed, or if `custom_objects` are given for one
         that was exported.
+
+    See Also
+    --------
+    skpose.save : Write an estimator.
+    skpose.saving.register : Let a file hold a class of yours.
 
     Examples
     --------
@@ -55,24 +59,4 @@ def load(path, *, custom_objects=None):
         if custom_objects:
             raise ValueError(f"{path} was exported: it has no parameters for custom_objects.")
         return ExportedPoseEstimator(path).fit()
-    header, network, validation_indices = read_model(Path(path))
-    try:
-        estimator = _restore(header, custom_objects or {})
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path}: its description cannot be read ({error!r}). {HINT}") from error
-    estimator._saved_network = network
-    estimator.validation_indices_ = validation_indices
-    return estimator
-
-
-def _restore(header, custom):
-    params, fitted = decode(header, custom)
-    estimator = PoseEstimator(**params, **custom)
-    if "model" in custom:
-        estimator.architecture_ = get_architecture(custom["model"])
-    for name, value in fitted.items():
-        setattr(estimator, name, value)
-    estimator.targets_.fit(np.zeros((1, estimator.n_keypoints_, 2)))
-    estimator.augmenters_ = []
-    estimator._compiled = None
-    return estimator
+    return read(path, custom_objects)

@@ -31,15 +31,34 @@ class PartsMixin:
         ValueError
             If there is no parameter of that name; the message has the nearest one.
         """
-        for name in list(params):
-            part, _, nested = name.partition("__")
-            self._check_name(part, self._get_param_names(), type(self).__name__)
-            if nested:
-                setattr(self, part, self._make_part(part, params.pop(part, getattr(self, part))))
-                if hasattr(getattr(self, part), "get_params"):
-                    valid = getattr(self, part).get_params(deep=False)
-                    self._check_name(nested.partition("__")[0], valid, part)
+        parts = self._make_parts(params)
+        for path in params:
+            self._check_path(path, parts)
+        for part, value in parts.items():  # nothing is changed before all names are known
+            params.pop(part, None)
+            setattr(self, part, value)
         return super().set_params(**params)
+
+    def _make_parts(self, params):
+        """Make the parts of which a parameter is set."""
+        names = {path.partition("__")[0] for path in params if "__" in path}
+        return {
+            name: self._make_part(name, params.get(name, getattr(self, name)))
+            for name in sorted(names.intersection(self._get_param_names()))
+        }
+
+    def _check_path(self, path, parts):
+        """Check every name of a nested one."""
+        name, _, rest = path.partition("__")
+        self._check_name(name, self._get_param_names(), type(self).__name__)
+        part = parts.get(name)
+        while rest and hasattr(part, "get_params"):
+            inner, _, rest = rest.partition("__")
+            valid = part.get_params(deep=False)
+            self._check_name(inner, valid, name)
+            name, part = inner, valid[inner]
+        if rest:
+            raise ValueError(f"{path!r} cannot be set: {name} is {part!r}, without parameters.")
 
     @staticmethod
     def _check_name(name, valid, owner):
@@ -52,7 +71,7 @@ class PartsMixin:
             )
 
     def _make_part(self, part, value):
-        if part == "model" and isinstance(value, str):
+        if part == "model":
             return get_architecture(value)
         if part == "targets" and value is None:
             return self._default_targets()

@@ -4,9 +4,8 @@ from typing import NamedTuple
 import warnings
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight
 
-from skpose.base import check_images, check_keypoints, warn_far_outside
+from skpose.base import check_keypoints, check_sample_weight, warn_far_outside
 from skpose.preprocessing import ImageBatch
 
 __all__ = ["Samples", "check_training_samples", "check_validation_samples"]
@@ -23,16 +22,18 @@ class Samples(NamedTuple):
         (x, y) in pixels of `images`; NaN: not labelled.
     weight : ndarray of shape (n_samples,) or None
         Weights.
+    visibility : ndarray of shape (n_samples, n_keypoints) or None
+        2 visible, 1 occluded, 0 not labelled, -1 looked for in vain.
     """
 
     images: ImageBatch
     keypoints: np.ndarray
-    weight: np.ndarray | None
+    weight: np.ndarray | None = None
+    visibility: np.ndarray | None = None
 
     def take(self, indices):
-        """Give some of the samples."""
-        weight = None if self.weight is None else self.weight[indices]
-        return Samples(self.images[indices], self.keypoints[indices], weight)
+        """Return some of the samples."""
+        return Samples(*(None if part is None else part[indices] for part in self))
 
     @property
     def pixel_size(self):
@@ -42,13 +43,13 @@ class Samples(NamedTuple):
 
 
 def check_training_samples(
-    X, y, sample_weight=None, *, n_channels=None, n_keypoints=None, names=None
+    X, y, sample_weight=None, visibility=None, *, n_channels=None, n_keypoints=None, names=None
 ):
     """Check what a user wants to train on.
 
     Parameters
     ----------
-    X, y, sample_weight
+    X, y, sample_weight, visibility
         As in `PoseEstimator.fit`.
     n_channels, n_keypoints : int, default=None
         What the network was built for; None: it is not built yet.
@@ -59,7 +60,7 @@ def check_training_samples(
     -------
     Samples
     """
-    images = ImageBatch.wrap(check_images(X, n_channels=n_channels))
+    images = ImageBatch.wrap(X, n_channels=n_channels)
     if len(images) == 0:
         raise ValueError("There are no images: X has 0 samples.")
     y = check_keypoints(y, n_samples=len(images), n_keypoints=n_keypoints)
@@ -76,11 +77,30 @@ def check_training_samples(
         )
     keypoints = images.to_batch(y)
     warn_far_outside(keypoints, images.shape[1:3], stacklevel=5)
+    sample_weight = check_sample_weight(sample_weight, len(images))
     if sample_weight is not None:
-        sample_weight = _check_sample_weight(
-            sample_weight, y, dtype=np.float32, ensure_non_negative=True
+        sample_weight = sample_weight.astype(np.float32)
+    return Samples(images, keypoints, sample_weight, _check_visibility(visibility, y))
+
+
+def _check_visibility(visibility, y):
+    """Check that what is said of each keypoint goes with what is labelled."""
+    if visibility is None:
+        return None
+    visibility = np.asarray(visibility)
+    if visibility.shape != y.shape[:2] or not np.isin(visibility, (-1, 0, 1, 2)).all():
+        raise ValueError(
+            "visibility must be 2 (visible), 1 (occluded), 0 (not labelled) or -1 (looked for in "
+            f"vain) for each of {y.shape[:2]} keypoints, but has the shape {visibility.shape} and "
+            f"values such as {np.unique(visibility)[:5].tolist()}."
         )
-    return Samples(images, keypoints, sample_weight)
+    n_contradicting = int(((visibility > 0) == np.isnan(y[..., 0])).sum())
+    if n_contradicting:
+        raise ValueError(
+            f"visibility contradicts y for {n_contradicting} keypoints: it must be 1 or 2 where y "
+            "has coordinates, and 0 or -1 where it is NaN."
+        )
+    return visibility.astype(np.int8)
 
 
 def check_validation_samples(validation_data, training):
@@ -99,7 +119,7 @@ def check_validation_samples(validation_data, training):
     """
     if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
         raise ValueError("validation_data must be a tuple of (X, y).")
-    images = ImageBatch.wrap(check_images(validation_data[0], name="validation_data[0]"))
+    images = ImageBatch.wrap(validation_data[0], name="validation_data[0]")
     if images.shape[1:] != training.images.shape[1:]:
         raise ValueError(
             f"The validation images are {images.shape[1:]} (height, width, n_channels), but those "
@@ -113,4 +133,4 @@ def check_validation_samples(validation_data, training):
     )
     if np.isnan(y).all():
         raise ValueError("The validation data have no labelled keypoint: all of them are NaN.")
-    return Samples(images, images.to_batch(y), None)
+    return Samples(images, images.to_batch(y))

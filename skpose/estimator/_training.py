@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from skpose.estimator._backend import avoid_all_reduce, expect_compilation, jit_compile
-from skpose.estimator._callbacks import BestEpoch, Progress
+from skpose.estimator._callbacks import BestEpoch, ShowProgress
 from skpose.estimator._network import PoseNetwork
 from skpose.layers import ConfidenceMapDrawing, Maxima, SubpixelMaxima
 from skpose.models import rebuild
@@ -16,35 +16,15 @@ from skpose.models import rebuild
 __all__ = ["TrainingRun", "build_network", "compile_network", "restore_optimizer"]
 
 
-def build_network(
-    architecture,
-    targets,
-    image_shape,
-    *,
-    subpixel,
-    precision,
-    seed,
-    pixel_size,
-    load_weights=True,
-):
+def build_network(settings, *, seed, load_weights=True):
     """Put the network, its targets and its peak finder together.
 
     Parameters
     ----------
-    architecture : Architecture
-        Builds the network.
-    targets : ConfidenceMaps
-        Fitted.
-    image_shape : tuple of (height, width, n_channels)
-        Shape of the images that are trained on.
-    subpixel : bool
-        Whether to fit the peaks or take the highest cell.
-    precision : str
-        Keras dtype policy.
+    settings : NetworkSettings
+        What to build it from.
     seed : int
         Seed of the first weights.
-    pixel_size : float
-        Size of these images' pixels in pixels of the user's images.
     load_weights : bool, default=True
         Whether a pretrained encoder gets its weights; False if others are about to be set.
 
@@ -52,6 +32,7 @@ def build_network(
     -------
     PoseNetwork
     """
+    architecture, targets, image_shape = settings[:3]
     factor = targets.downsample_factor
     with _unchanged_random():
         network = architecture.build(
@@ -59,7 +40,7 @@ def build_network(
         )
         network = rebuild(
             network,
-            dtype_policy=precision,
+            dtype_policy=settings.precision,
             random_state=np.random.default_rng(seed),
             pretrained=architecture.encoder_layers(network) if load_weights else False,
         )
@@ -73,15 +54,15 @@ def build_network(
         dtype="float32",
     )
     common = {"downsample_factor": factor, "n_keypoints": targets.n_keypoints_, "dtype": "float32"}
-    find = SubpixelMaxima(sigma=targets.sigma, **common) if subpixel else Maxima(**common)
+    find = SubpixelMaxima(sigma=targets.sigma, **common) if settings.subpixel else Maxima(**common)
     model = PoseNetwork(
         network,
         draw,
         find,
         divisor=architecture.size_divisor(image_shape, factor),
         stride=targets.stride,
-        pixel_size=pixel_size,
-        dtype=precision,
+        pixel_size=settings.pixel_size,
+        dtype=settings.precision,
     )
     model.build((None, *image_shape))  # its weights exist, so it can be counted and summed up
     return model
@@ -218,7 +199,7 @@ class TrainingRun:
         if self._best is not None:
             stop = keras.callbacks.EarlyStopping(patience=n_iter_no_change, **watch)
             watchers += [self._best, stop]
-        progress = [Progress(self.n_epochs)] if verbose else []
+        progress = [ShowProgress(self.n_epochs)] if verbose else []
         everyone = [frozen, *watchers, self._history, *progress, *callbacks]
         for callback in callbacks:
             if hasattr(callback, "set_save"):

@@ -1,23 +1,8 @@
+from helpers import small_estimator
 import numpy as np
 import pytest
 
-from skpose import PoseEstimator
 from skpose.datasets import make_poses
-from skpose.models import StackedDenseNet
-from skpose.targets import ConfidenceMaps
-
-
-def small_estimator(**params):
-    """An estimator that trains in a second or two."""
-    defaults = {
-        "model": StackedDenseNet(n_stacks=1, growth_rate=8),
-        "targets": ConfidenceMaps(sigma=3.0, downsample_factor=1),
-        "augmenter": None,
-        "batch_size": 4,
-        "max_epochs": 2,
-        "random_state": 0,
-    }
-    return PoseEstimator(**{**defaults, **params})
 
 
 @pytest.fixture(scope="session")

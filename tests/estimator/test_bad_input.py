@@ -1,11 +1,10 @@
+from helpers import small_estimator
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
 from skpose import PoseEstimator
 from skpose.targets import ConfidenceMaps
-
-from .conftest import small_estimator
 
 X = np.zeros((4, 32, 32, 1), np.uint8)
 Y = np.full((4, 2, 2), 8.0)
@@ -119,7 +118,7 @@ def test_bad_validation_data(validation_data, match):
 
 
 def test_predict_before_fit():
-    with pytest.raises(NotFittedError):
+    with pytest.raises(NotFittedError, match="This PoseEstimator instance is not fitted"):
         PoseEstimator().predict(X)
 
 
@@ -139,6 +138,6 @@ def test_warm_start_on_images_of_another_size():
 def test_a_refused_fit_leaves_the_estimator_as_it_was(poses):
     estimator = small_estimator(max_epochs=1).fit(poses.images, poses.keypoints)
     before = estimator.predict(poses.images)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="3 images, but there are 12"):
         estimator.fit(poses.images, poses.keypoints[:3])
     np.testing.assert_array_equal(estimator.predict(poses.images), before)

@@ -2,6 +2,8 @@ import copy
 import pickle
 
 import h5py
+from helpers import small_estimator
+import keras
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
@@ -11,8 +13,6 @@ from skpose import PoseEstimator, Skeleton
 from skpose.models import StackedDenseNet
 from skpose.preprocessing import ImageResizer
 from skpose.targets import ConfidenceMaps
-
-from .conftest import small_estimator
 
 
 @pytest.mark.slow
@@ -63,24 +63,40 @@ def test_score_is_the_negative_mean_error_of_what_is_labelled(fitted, poses):
     assert fitted.score(poses.images, y, sample_weight=weight) == pytest.approx(expected)
 
 
+def shared_features(inputs, n_outputs):
+    """A network whose first weights do not depend on the number of maps, which share features."""
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs)
+    x = keras.layers.Conv2D(8, 5, strides=2, padding="same", activation="tanh")(x)
+    return keras.layers.Conv2D(n_outputs, 1, kernel_initializer="ones")(x)
+
+
 def test_unlabelled_keypoints_do_not_change_what_is_learnt_of_the_others(blobs):
     X, y = blobs
-    both = np.concatenate([y, np.full_like(y, np.nan)], axis=1)
-    both[0, 1] = 5.0
-    settings = {"early_stopping": False, "max_epochs": 1, "batch_size": 16}
-    with_nan = small_estimator(**settings).fit(X, both)
-    assert np.isfinite(with_nan.history_["loss"]).all()
-    assert np.isfinite(with_nan.predict(X)).all()
+    unlabelled, wrong = np.full_like(y, np.nan), np.full_like(y, 5.0)
+    estimator = small_estimator(
+        model=shared_features, early_stopping=False, max_epochs=3, learning_rate=0.1
+    )
+    alone = clone(estimator).fit(X, y).predict_maps(X)[..., 0]
+    with pytest.warns(UserWarning, match="never labelled"):
+        estimator.fit(X, np.concatenate([y, unlabelled], axis=1))
+    assert_allclose(estimator.predict_maps(X)[..., 0], alone, atol=1e-4)
+    estimator.fit(X, np.concatenate([y, wrong], axis=1))  # what is labelled does
+    assert not np.allclose(estimator.predict_maps(X)[..., 0], alone, atol=1e-2)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 41), (20, 64)])
 def test_images_of_other_sizes_are_padded_and_nothing_shows_it(fitted, size):
     X = np.random.default_rng(0).integers(0, 256, (2, *size, 1), dtype=np.uint8)
     maps = fitted.predict_maps(X)
-    assert maps.shape == (2, -(-size[0] // 2), -(-size[1] // 2), fitted.targets_.n_maps_)
-    y = fitted.predict(X)
-    assert (y[..., 0] <= 2 * maps.shape[2] - 0.5).all()
-    assert (y[..., 1] <= 2 * maps.shape[1] - 0.5).all()
+    n_rows, n_columns = -(-size[0] // 2), -(-size[1] // 2)
+    assert maps.shape == (2, n_rows, n_columns, fitted.targets_.n_maps_)
+    below, beside = (-side % fitted.model_.divisor for side in size)
+    padded = np.pad(
+        X.astype(np.float32), [(0, 0), (0, below), (0, beside), (0, 0)], constant_values=127.5
+    )
+    last = keras.tree.flatten(fitted.model_.network(padded))[-1]
+    assert_allclose(maps, np.asarray(last)[:, :n_rows, :n_columns] / 255, atol=1e-4)
+    assert_allclose(fitted.predict(X), np.asarray(fitted.model_.find(maps))[..., :2], atol=1e-2)
 
 
 @pytest.mark.parametrize(("n_channels", "size"), [(1, (27, 35)), (3, (32, 48))])

@@ -1,5 +1,6 @@
 import pickle
 
+from helpers import small_estimator
 import keras
 import numpy as np
 from numpy.testing import assert_array_equal
@@ -9,8 +10,6 @@ from sklearn.base import clone
 import skpose
 from skpose.models import LEAP, DeepLabCut, ResidualUNet, StackedDenseNet, StackedHourglass
 from skpose.targets import ConfidenceMaps
-
-from .conftest import small_estimator
 
 
 def plain_network(inputs, n_outputs):

@@ -4,29 +4,22 @@ import signal
 import subprocess
 import sys
 
+import helpers
+from helpers import interrupt_at, small_estimator
 import keras
 import numpy as np
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 import pytest
+from sklearn import config_context
+from sklearn.model_selection import cross_validate
+from sklearn.pipeline import make_pipeline
 
 import skpose
 from skpose.augment import Augmenter
 from skpose.estimator import Checkpoint
 from skpose.estimator._batches import PoseBatches
 from skpose.estimator._split import split_validation
-from skpose.preprocessing import ImageBatch
-
-from .conftest import small_estimator
-
-
-class _Interrupt(keras.callbacks.Callback):
-    def __init__(self, epoch):
-        super().__init__()
-        self.epoch = epoch
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == self.epoch:
-            raise KeyboardInterrupt
+from skpose.preprocessing import ImageBatch, ImageResizer
 
 
 class _Forget(keras.callbacks.Callback):
@@ -127,7 +120,7 @@ def test_sample_weight_zero_is_as_good_as_absent(blobs):
 
 def test_interrupt_keeps_the_best_weights_and_training_can_go_on(blobs):
     X, y = blobs
-    estimator = small_estimator(max_epochs=5, callbacks=[_Interrupt(2)], warm_start=True)
+    estimator = small_estimator(max_epochs=5, callbacks=[interrupt_at(2)], warm_start=True)
     with pytest.warns(UserWarning, match="interrupted.*can be used"):
         estimator.fit(X, y)
     assert estimator.n_iter_ == 2
@@ -139,7 +132,7 @@ def test_interrupt_keeps_the_best_weights_and_training_can_go_on(blobs):
 def test_interrupt_before_the_first_epoch_leaves_an_estimator(blobs):
     X, y = blobs
     with pytest.warns(UserWarning, match="no epoch was finished"):
-        estimator = small_estimator(callbacks=[_Interrupt(0)]).fit(X, y)
+        estimator = small_estimator(callbacks=[interrupt_at(0)]).fit(X, y)
     assert estimator.predict(X).shape == y.shape
 
 
@@ -147,7 +140,7 @@ def test_checkpoint_is_a_model_that_training_goes_on_from(blobs, tmp_path):
     X, y = blobs
     path = tmp_path / "model.skpose"
     checkpoint = Checkpoint(path, interval=0)
-    estimator = small_estimator(max_epochs=4, callbacks=[checkpoint, _Interrupt(3)])
+    estimator = small_estimator(max_epochs=4, callbacks=[checkpoint, interrupt_at(3)])
     with pytest.warns(UserWarning, match="interrupted"):
         estimator.fit(X, y)
     revived = skpose.load(path)
@@ -158,6 +151,7 @@ def test_checkpoint_is_a_model_that_training_goes_on_from(blobs, tmp_path):
     assert_array_equal(revived.validation_indices_, estimator.validation_indices_)
 
 
+@pytest.mark.clock
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.slow
 def test_control_c_in_a_terminal_leaves_a_usable_estimator(tmp_path):
@@ -165,8 +159,8 @@ def test_control_c_in_a_terminal_leaves_a_usable_estimator(tmp_path):
     script.write_text(
         "import signal, sys\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored in the background
-        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from conftest import small_estimator\n"
+        f"sys.path.insert(0, {str(Path(helpers.__file__).parent)!r})\n"
+        "from helpers import small_estimator\n"
         "from skpose.datasets import make_poses\n"
         "X, y = make_poses(64, image_size=32, random_state=0)\n"
         "e = small_estimator(max_epochs=10000, verbose=1, n_iter_no_change=10000).fit(X, y)\n"
@@ -266,8 +260,8 @@ def test_a_small_fit_runs_under_each_backend(backend, tmp_path):
     script = tmp_path / "fit.py"
     script.write_text(
         "import sys\n"
-        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from conftest import small_estimator\n"
+        f"sys.path.insert(0, {str(Path(helpers.__file__).parent)!r})\n"
+        "from helpers import small_estimator\n"
         "from skpose.datasets import make_poses\n"
         "X, y = make_poses(9, image_size=32, random_state=0)\n"
         "e = small_estimator(max_epochs=3, early_stopping=False).fit(X, y)\n"
@@ -286,3 +280,25 @@ def test_a_small_fit_runs_under_each_backend(backend, tmp_path):
         check=False,
     )
     assert run.returncode == 0, run.stderr
+
+
+def test_visibility_is_taken_by_fit_and_routed_by_pipelines(blobs):
+    X, y = blobs
+    visibility = np.where(np.arange(16) % 2, 1, 2)[:, np.newaxis]
+    settings = {"max_epochs": 1, "early_stopping": False}
+    with_it = small_estimator(**settings).fit(X, y, visibility=visibility)
+    without = small_estimator(**settings).fit(X, y)
+    assert_allclose(with_it.predict(X), without.predict(X), atol=1e-3)
+    with pytest.raises(ValueError, match="visibility contradicts y for 16 keypoints"):
+        small_estimator().fit(X, y, visibility=np.zeros((16, 1)))
+    pipeline = make_pipeline(ImageResizer(scale=1), small_estimator(**settings))
+    with pytest.raises(ValueError, match="contradicts"):
+        pipeline.fit(X, y, poseestimator__visibility=np.zeros((16, 1)))
+    with config_context(enable_metadata_routing=True):
+        estimator = small_estimator(**settings).set_fit_request(visibility=True)
+        estimator.set_score_request(sample_weight=False)
+        params = {"visibility": visibility}
+        cross_validate(estimator, X, y, cv=2, params=params, error_score="raise")
+        params = {"visibility": visibility * 0}
+        with pytest.raises(ValueError, match="contradicts y for 8 keypoints"):  # half of them
+            cross_validate(estimator, X, y, cv=2, params=params, error_score="raise")
