@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skpose._predictor import Predictor
 from skpose.base import check_keypoints
 from skpose.metrics import keypoint_errors
 from skpose.plot._axes import (
@@ -16,7 +17,7 @@ from skpose.plot._axes import (
     new_axes,
     set_error_scale,
 )
-from skpose.plot._inputs import check_skeleton, final_estimator
+from skpose.skeleton import check_skeleton
 
 __all__ = ["KeypointErrorDisplay"]
 
@@ -105,7 +106,7 @@ class KeypointErrorDisplay:
         check_is_fitted(estimator)
         y = check_keypoints(y, n_samples=len(X))
         if skeleton is None:
-            skeleton = getattr(final_estimator(estimator), "skeleton", None)
+            skeleton = Predictor(estimator).skeleton
         return cls.from_predictions(
             y, estimator.predict(X), skeleton=skeleton, ax=ax, **plot_options
         )

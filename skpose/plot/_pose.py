@@ -3,12 +3,13 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skpose._predictor import Predictor
 from skpose.base import check_images, check_keypoints
 from skpose.metrics import keypoint_errors
 from skpose.plot._axes import format_pixels
-from skpose.plot._inputs import check_skeleton, final_estimator, predict_with_confidence
 from skpose.plot._pose_panels import Panels
 from skpose.preprocessing import ImageBatch
+from skpose.skeleton import check_skeleton
 
 __all__ = ["PoseDisplay"]
 
@@ -113,14 +114,15 @@ class PoseDisplay:
             If shapes do not fit together.
         """
         check_is_fitted(estimator)
+        predictor = Predictor(estimator)
         X = check_images(X)
         indices = _spread(len(X), n_images)
         if y is not None:
             y = check_keypoints(y, n_samples=len(X))[indices]
         if skeleton is None:
-            skeleton = getattr(final_estimator(estimator), "skeleton", None)
+            skeleton = predictor.skeleton
         images = X[indices]
-        keypoints, confidence = predict_with_confidence(estimator, images)
+        keypoints, confidence = predictor.predict(images)
         keypoints = check_keypoints(keypoints, n_samples=len(images), name="The prediction")
         check_skeleton(skeleton, keypoints.shape[1])
         if y is not None:
@@ -209,7 +211,7 @@ class PoseDisplay:
         ax=None,
         *,
         n_columns=None,
-        threshold=0.0,
+        min_confidence=0.0,
         cmap=None,
         titles=True,
         legend="auto",
@@ -225,7 +227,7 @@ class PoseDisplay:
             new figure.
         n_columns : int, default=None
             Number of images side by side. None: so that the images are as large as can be.
-        threshold : float, default=0.0
+        min_confidence : float, default=0.0
             Predictions of a lower confidence are not drawn.
         cmap : str or matplotlib Colormap, default=None
             The colours of the bodyparts, in their order. None: a few that everyone can tell apart,
@@ -248,18 +250,18 @@ class PoseDisplay:
         Raises
         ------
         ValueError
-            If there is a threshold but no confidence, or Axes are not as many as images.
+            If there is a min_confidence but no confidence, or Axes are not as many as images.
         """
-        if threshold > 0 and self.confidence is None:
+        if min_confidence > 0 and self.confidence is None:
             raise ValueError(
-                f"threshold={threshold} needs the confidence of the keypoints, but it is None. "
-                "PoseEstimator.predict(X, return_confidence=True) gives it."
+                f"min_confidence={min_confidence} needs the confidence of the keypoints, but it is "
+                "None. PoseEstimator.predict(X, return_confidence=True) gives it."
             )
         batch = ImageBatch.wrap(self.images)
         keypoints, confidence = self.keypoints, np.ones(self.keypoints.shape[:2])
         if self.confidence is not None:
             confidence = np.clip(np.nan_to_num(self.confidence), 0, 1)
-            drawn = np.nan_to_num(self.confidence) >= threshold
+            drawn = np.nan_to_num(self.confidence) >= min_confidence
             keypoints = np.where(drawn[..., np.newaxis], keypoints, np.nan)
         panels = Panels(
             images=np.asarray(batch),

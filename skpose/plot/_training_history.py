@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skpose._predictor import Predictor
 from skpose.plot._axes import (
     BLUE,
     GREY,
@@ -13,7 +14,6 @@ from skpose.plot._axes import (
     new_axes,
     set_error_scale,
 )
-from skpose.plot._inputs import final_estimator
 
 __all__ = ["TrainingHistoryDisplay"]
 
@@ -83,7 +83,7 @@ class TrainingHistoryDisplay:
         TrainingHistoryDisplay
         """
         check_is_fitted(estimator)
-        final = final_estimator(estimator)
+        final = Predictor(estimator).last
         if not hasattr(final, "history_"):
             raise TypeError(
                 f"{type(final).__name__} has no history_ of its training. Use from_history."

@@ -2,11 +2,13 @@
 
 import os
 from pathlib import Path
+from threading import RLock
 
+import joblib
 from sklearn.base import BaseEstimator
 
-from skpose._keypoint_regressor import KeypointRegressorMixin, find_in_batches
-from skpose.base import StrOptions, check_images
+from skpose._predictor import KeypointRegressorMixin, find_in_batches
+from skpose.base import StrOptions
 from skpose.preprocessing import ImageBatch
 from skpose.runtime._onnxruntime import read_description, start_onnxruntime
 from skpose.runtime._openvino import start_openvino
@@ -19,8 +21,8 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
     """Predict with a file that `PoseEstimator.export` wrote.
 
     It predicts the same keypoints as the estimator that was exported, and takes its place wherever
-    only predictions are needed: as the last step of a Pipeline, in `skpose.video.predict_video`,
-    in `skpose.video.PoseStream`, in ``skpose predict``. Neither TensorFlow nor Keras is loaded.
+    only predictions are needed: as the last step of a Pipeline, in `predict_video`, in
+    `PoseStream`, in ``skpose predict``. Neither TensorFlow nor Keras is loaded.
 
     Parameters
     ----------
@@ -86,6 +88,7 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
 
     # A file's path and content, and the engine that runs it, once they are needed.
     _model = _session = None
+    _lock = RLock()  # of all: an engine takes all cores while it starts
 
     def __init__(self, path, *, engine="onnxruntime", precision="float32"):
         self.path = path
@@ -132,7 +135,7 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
             Height of each peak, 0..1; only with `return_confidence`.
         """
         session = self._open()
-        batch = ImageBatch.wrap(check_images(X, n_channels=self.image_shape_[2]))
+        batch = ImageBatch.wrap(X, n_channels=self.image_shape_[2])
         if batch.shape[1:3] != self.image_shape_[:2]:
             height, width = self.image_shape_[:2]
             raise ValueError(
@@ -175,6 +178,15 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
             self._model = self.path, Path(self.path).read_bytes()
         return self._model[1]
 
+    def fingerprint(self):
+        """Return a text that is the same for estimators that predict the same.
+
+        Returns
+        -------
+        fingerprint : str
+        """
+        return joblib.hash([self.read(), self.engine, self.precision])
+
     def _describe(self, key):
         try:
             return self._open().description[key]
@@ -185,10 +197,14 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
     def _open(self):
         """Read the file and start the engine, unless that was done."""
         settings = (self.path, self.engine, self.precision)
-        if self._session is None or self._session.settings != settings:
-            self._validate_params()
-            self._session = _Session(self.read(), *settings)
-        return self._session
+        session = self._session
+        if session is not None and session.settings == settings:
+            return session
+        with self._lock:
+            if self._session is None or self._session.settings != settings:
+                self._validate_params()
+                self._session = _Session(self.read(), *settings)
+            return self._session
 
     def __getstate__(self):
         return {**super().__getstate__(), "_model": (self.path, self.read()), "_session": None}

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from skpose._predictor import Predictor
 from skpose.base import (
     ImageInputMixin,
     Interval,
@@ -169,14 +170,20 @@ class _Frames:
                 )
             return self.keypoints
         self.need_images(estimator, sampler, "keypoints")
-        return np.asarray(estimator.predict(self.X))
+        return Predictor(estimator).predict(self.X)[0]
 
     def confidences(self, estimator, sampler):
         """Give confidences of shape (n_samples, n_keypoints), given or predicted."""
         if self.confidence is not None:
             return self.confidence
         self.need_images(estimator, sampler, "confidence")
-        return np.asarray(estimator.predict(self.X, return_confidence=True)[1])
+        confidence = Predictor(estimator).predict(self.X)[1]
+        if confidence is None:
+            raise TypeError(
+                f"{type(sampler).__name__} needs an estimator that tells its confidence, as a "
+                f"PoseEstimator does, but got {estimator!r}."
+            )
+        return confidence
 
     def need_images(self, estimator, sampler, name=None):
         """Raise an error unless there are images and an estimator to predict with."""

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skpose.base import HasMethods
+from skpose._predictor import Predictor
+from skpose.base import HasMethods, batch_slices
 from skpose.preprocessing import ImageBatch
 from skpose.sampling._base import ScoreSampler
 
@@ -14,8 +15,9 @@ class ConfidenceSampler(ScoreSampler):
 
     Parameters
     ----------
-    estimator : PoseEstimator or Pipeline, default=None
-        Fitted; predicts the confidences. None: they are given to `select`.
+    estimator : estimator, default=None
+        Fitted, maybe in a Pipeline or a search; predicts the confidences. None: they are given to
+        `select`.
     n_frames : int, default=20
         How many to choose.
     reduce : {"mean", "max"}, default="mean"
@@ -83,8 +85,8 @@ class EntropySampler(ScoreSampler):
 
     Parameters
     ----------
-    estimator : PoseEstimator or Pipeline
-        Fitted; draws the maps.
+    estimator : estimator
+        Fitted, maybe in a Pipeline or a search; draws the maps.
     n_frames : int, default=20
         How many to choose.
     reduce : {"mean", "max"}, default="mean"
@@ -149,23 +151,14 @@ class EntropySampler(ScoreSampler):
 
     def _keypoint_scores(self, data):
         data.need_images(self.estimator, self)
-        X, last = ImageBatch.wrap(data.X), self.estimator  # sliced before it is read
-        is_pipeline = hasattr(self.estimator, "steps")
-        if is_pipeline:
-            last = self.estimator[-1]
-        if not hasattr(last, "predict_maps"):
-            raise TypeError(
-                f"EntropySampler needs an estimator that gives its confidence maps, but a "
-                f"{type(last).__name__} has no predict_maps. Use the PoseEstimator itself."
-            )
-        n_at_once = _n_at_once(last, X.shape[1:3])
-        parts = []
-        for start in range(0, data.n_samples, n_at_once):
-            part = X[start : start + n_at_once]
-            for _, step in self.estimator.steps[:-1] if is_pipeline else ():
-                part = part if step in (None, "passthrough") else step.transform(part)
-            parts.append(map_entropy(last.predict_maps(part)[..., : last.n_keypoints_]))
-        return np.concatenate(parts)
+        predictor = Predictor(self.estimator)
+        X = ImageBatch.wrap(data.X)  # sliced before it is read
+        return np.concatenate(
+            [
+                map_entropy(predictor.predict_maps(X[part]))
+                for part in batch_slices(len(X), _n_at_once(predictor.last, X.shape[1:3]))
+            ]
+        )
 
 
 class EnsembleSampler(ScoreSampler):
@@ -173,7 +166,7 @@ class EnsembleSampler(ScoreSampler):
 
     Parameters
     ----------
-    estimators : list of PoseEstimator or Pipeline, default=None
+    estimators : list of estimators, default=None
         Fitted on the same labels from different random states, or on different parts of them.
         None: their poses are given to `select`, as keypoints of shape (n_estimators, n_samples,
         n_keypoints, 2).
@@ -245,7 +238,7 @@ class EnsembleSampler(ScoreSampler):
         if data.keypoints is None:
             estimators = list(self.estimators or ())
             data.need_images(estimators, self, "keypoints")
-            return np.stack([np.asarray(estimator.predict(data.X)) for estimator in estimators])
+            return np.stack([Predictor(estimator).predict(data.X)[0] for estimator in estimators])
         if data.keypoints.ndim != 4:
             raise ValueError(
                 "EnsembleSampler needs the keypoints of every estimator, of shape (n_estimators, "

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skpose._predictor import Predictor
 from skpose.datasets import read_annotations, update_annotations
 
 
@@ -14,8 +15,8 @@ def initialize_annotations(estimator, path, *, batch_size=None):
 
     Parameters
     ----------
-    estimator : PoseEstimator or Pipeline
-        Fitted, with the bodyparts of the set.
+    estimator : estimator
+        Fitted, with the bodyparts of the set; may be a Pipeline or a search that holds one.
     path : path-like
         The annotation set, an HDF5 file as `skpose.datasets.write_annotations` makes it.
     batch_size : int, default=None
@@ -52,7 +53,7 @@ def initialize_annotations(estimator, path, *, batch_size=None):
     >>> from skpose.datasets import read_annotations, write_annotations
     >>> from skpose.sampling import initialize_annotations
     >>> class Centre:
-    ...     def predict(self, X, return_confidence, batch_size):
+    ...     def predict(self, X, *, return_confidence=False):
     ...         return np.full((len(X), 1, 2), 4.0), np.full((len(X), 1), 0.5)
     >>> X, y = np.zeros((2, 9, 9, 1), dtype=np.uint8), np.array([[[1.0, 2.0]], [[np.nan, np.nan]]])
     >>> with TemporaryDirectory() as folder:
@@ -62,16 +63,14 @@ def initialize_annotations(estimator, path, *, batch_size=None):
     >>> index.tolist(), guesses.keypoints.tolist(), guesses.annotated.tolist()
     ([1], [[[1.0, 2.0]], [[4.0, 4.0]]], [[True], [False]])
     """
-    last = estimator[-1] if hasattr(estimator, "steps") else estimator
-    skeleton = getattr(last, "skeleton", None)
+    predictor = Predictor(estimator)
+    skeleton = predictor.skeleton
     before = _read(path, skeleton)
-    _check_number(getattr(last, "n_keypoints_", None), len(before.skeleton), path)
+    _check_number(predictor.n_keypoints, len(before.skeleton), path)
     index = np.flatnonzero(~before.annotated.all(axis=1))
     if not len(index):
         return index
-    keypoints, confidence = estimator.predict(
-        before.images.select(index), return_confidence=True, batch_size=batch_size
-    )
+    keypoints, confidence = predictor.predict(before.images.select(index), batch_size)
     now = _read(path, skeleton)  # someone may have labelled in the meantime
     if now.images.shape[1:] != before.images.shape[1:] or len(now.images) < len(before.images):
         raise ValueError(f"{path} was replaced by another set while its poses were predicted.")
@@ -81,7 +80,7 @@ def initialize_annotations(estimator, path, *, batch_size=None):
         index,
         np.where(annotated[..., np.newaxis], now.keypoints[index], keypoints),
         annotated=annotated,
-        confidence=np.where(annotated, np.nan, confidence),
+        confidence=np.where(annotated, np.nan, np.nan if confidence is None else confidence),
     )
     return index
 

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from skpose.base import Interval, check_images, fit_context
+from skpose.base import Interval, check_image_size, check_images, fit_context
 from skpose.preprocessing._warp import resize_image
 from skpose.sampling._base import FrameSampler
 
@@ -36,9 +36,9 @@ class KMeansSampler(FrameSampler):
         Few clusters keep the choice near to what is common, many seek out what is rare.
     n_components : int, default=50
         Number of principal components.
-    image_size : int, default=32
-        The longer side of the small frames in pixels; the aspect stays, and no frame is made
-        larger. Larger sides see smaller things.
+    image_size : int or tuple of (height, width), default=32
+        Size of the small frames in pixels. An int: their longer side; the aspect stays, and no
+        frame is made larger. Larger sides see smaller things.
     min_separation : int, default=1
         Least distance of two chosen frames, in frames.
     random_state : int, RandomState or None, default=None
@@ -91,7 +91,7 @@ class KMeansSampler(FrameSampler):
         **FrameSampler._parameter_constraints,
         "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "image_size": [Interval(Integral, 1, None, closed="left")],
+        "image_size": [Interval(Integral, 1, None, closed="left"), tuple],
     }
 
     def __init__(
@@ -201,6 +201,8 @@ class KMeansSampler(FrameSampler):
         return components
 
     def _small_size(self, X):
+        if isinstance(self.image_size, tuple):
+            return check_image_size(self.image_size)
         sides = np.array(X.shape[1:3])
         factor = min(1, self.image_size / sides.max())
         return tuple(int(n) for n in np.maximum(1, np.rint(sides * factor)))

@@ -19,8 +19,9 @@ class MotionSampler(ScoreSampler):
 
     Parameters
     ----------
-    estimator : PoseEstimator or Pipeline, default=None
-        Fitted; predicts the poses. None: they are given to `select`.
+    estimator : estimator, default=None
+        Fitted, maybe in a Pipeline or a search; predicts the poses. None: they are given to
+        `select`.
     order : int, default=2
         Which derivative of the positions to look at: 1 is the speed, 2 the acceleration, which is
         small while the animal just runs, 3 its change.
@@ -91,8 +92,9 @@ class AutoregressiveSampler(ScoreSampler):
 
     Parameters
     ----------
-    estimator : PoseEstimator or Pipeline, default=None
-        Fitted; predicts the poses. None: they are given to `select`.
+    estimator : estimator, default=None
+        Fitted, maybe in a Pipeline or a search; predicts the poses. None: they are given to
+        `select`.
     order : int, default=3
         How many frames before a frame the model looks at.
     n_frames : int, default=20

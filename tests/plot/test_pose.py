@@ -86,12 +86,12 @@ def test_no_skeleton_no_edges():
     assert display.figure_.legends == []
 
 
-@pytest.mark.parametrize(("threshold", "n_drawn"), [(0.0, 4), (0.3, 3), (0.31, 2), (1.0, 1)])
-def test_unlikely_keypoints_are_not_drawn(threshold, n_drawn):
+@pytest.mark.parametrize(("min_confidence", "n_drawn"), [(0.0, 4), (0.3, 3), (0.31, 2), (1.0, 1)])
+def test_unlikely_keypoints_are_not_drawn(min_confidence, n_drawn):
     keypoints = np.arange(8.0).reshape(1, 4, 2)
     confidence = [[0.3, 1.0, NAN, 0.6]]
     display = PoseDisplay.from_predictions(
-        X[:1], keypoints, confidence=confidence, threshold=threshold
+        X[:1], keypoints, confidence=confidence, min_confidence=min_confidence
     )
     assert len(offsets(display.points_)[0]) == n_drawn
 
@@ -160,7 +160,7 @@ def test_drawn_images_are_spread_evenly(n_images, indices):
 @pytest.mark.parametrize("image", [X[1], X[1, :, :, 0]])
 def test_a_single_image(image):
     display = PoseDisplay.from_predictions(
-        image, Y[1], y_true=Y[1] + [3, 4], confidence=[1, 1, 0.2], skeleton=FISH, threshold=0.5
+        image, Y[1], y_true=Y[1] + [3, 4], confidence=[1, 1, 0.2], skeleton=FISH, min_confidence=0.5
     )
     assert len(display.axes_) == 1
     np.testing.assert_array_equal(offsets(display.points_)[0], Y[1, :2])
@@ -331,7 +331,7 @@ def test_estimator_must_be_fitted():
         ((X, Y), {"y_true": Y[:, :2]}, "y_true has 2 keypoints an image, but 3"),
         ((X, Y), {"confidence": np.ones((5, 2))}, r"need \(5, 3\)"),
         ((X, Y), {"skeleton": Skeleton(["a"])}, "skeleton has 1 bodyparts, but there are 3"),
-        ((X, Y), {"threshold": 0.5}, "return_confidence=True"),
+        ((X, Y), {"min_confidence": 0.5}, "return_confidence=True"),
         ((X, Y), {"n_images": 0}, "n_images must be at least 1"),
         ((X, Y), {"n_columns": 0}, "n_columns must be at least 1"),
         ((X, Y), {"legend": "yes"}, "legend must be"),

@@ -1,3 +1,4 @@
+from helpers import find_brightest
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -21,11 +22,9 @@ class Oracle:
     n_keypoints_ = 1
 
     def predict(self, X, return_confidence=False):
-        X = np.asarray(X)
-        flat = X.reshape(len(X), -1).argmax(axis=1)
-        keypoints = np.stack(np.unravel_index(flat, X.shape[1:3])[::-1], axis=1)[:, None] * 1.0
-        confidence = X.reshape(len(X), -1).max(axis=1)[:, None] / 255
-        return (keypoints, confidence) if return_confidence else keypoints
+        brightest, level = find_brightest(np.asarray(X)[..., 0])
+        keypoints = brightest[:, None]
+        return (keypoints, level[:, None]) if return_confidence else keypoints
 
     def predict_maps(self, X):
         return np.asarray(X) / 255

@@ -122,3 +122,10 @@ def test_no_frames_raise():
         KMeansSampler().fit(np.empty((0, 8, 8, 1), dtype=np.uint8))
     with pytest.raises(ValueError, match="needs images X"):
         KMeansSampler().select(confidence=np.ones((5, 1)))
+
+
+def test_the_size_of_small_frames_can_be_chosen_for_both_sides():
+    X = np.random.default_rng(0).integers(0, 256, (12, 20, 40, 1), dtype=np.uint8)
+    sampler = KMeansSampler(4, image_size=(5, 7), random_state=0).fit(X)
+    assert sampler.pca_.n_features_in_ == 35
+    assert KMeansSampler(4, image_size=10, random_state=0).fit(X).pca_.n_features_in_ == 50

@@ -1,0 +1,85 @@
+"""Work that goes on in threads beside the caller's."""
+
+from contextlib import closing
+from queue import Full, Queue
+import threading
+
+__all__ = ["Writer", "read_ahead"]
+
+_AHEAD = 4  # items that wait
+
+
+def read_ahead(items, n_ahead=_AHEAD):
+    """Give the items of a generator, which runs in a thread up to `n_ahead` items ahead."""
+    queue, stop = Queue(n_ahead), threading.Event()
+
+    def read():
+        try:
+            with closing(items):
+                for item in items:
+                    _put(queue, (item, None), stop)
+                    if stop.is_set():
+                        return
+            _put(queue, (None, None), stop)
+        except BaseException as error:
+            _put(queue, (None, error), stop)
+
+    thread = threading.Thread(target=read, name="skpose-decoder", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = queue.get()
+            if error is not None:
+                raise error
+            if item is None:
+                return
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _put(queue, item, stop):
+    while not stop.is_set():
+        try:
+            return queue.put(item, timeout=0.1)
+        except Full:
+            pass
+
+
+class Writer:
+    """Calls a function with each item in a thread. Leaving it waits until all are written."""
+
+    def __init__(self, write):
+        self._write = write
+        self._queue = Queue(_AHEAD)
+        self._failed = threading.Event()
+        self._error = None
+        self._thread = threading.Thread(target=self._run, name="skpose-writer", daemon=True)
+
+    def _run(self):
+        try:
+            while (item := self._queue.get()) is not None:
+                self._write(item)
+        except BaseException as error:
+            self._error = error
+            self._failed.set()
+
+    def put(self, item):
+        """Hand an item over; raises what the function raised."""
+        _put(self._queue, item, self._failed)
+        self._check()
+
+    def _check(self):
+        if self._error is not None:
+            raise self._error
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        _put(self._queue, None, self._failed)
+        self._thread.join()
+        if kind is None:
+            self._check()
