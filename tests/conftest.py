@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+from helpers import NumberedVideo
 import pytest
 
 
@@ -11,3 +12,16 @@ def data_dir():
     if not path:
         pytest.skip("SKPOSE_DATA is not set: no real data to test on")
     return Path(path).absolute()
+
+
+@pytest.fixture(scope="session")
+def numbered():
+    """Writes videos whose frames show their number, and reads it."""
+    pytest.importorskip("av")
+    return NumberedVideo()
+
+
+@pytest.fixture(scope="session")
+def video(tmp_path_factory, numbered):
+    """An H.264 file of 60 frames with B-frames, a keyframe every 12."""
+    return numbered.write(tmp_path_factory.mktemp("video") / "numbered.mp4")

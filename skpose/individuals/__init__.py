@@ -5,9 +5,8 @@ from skpose.individuals._detect import BlobDetector
 from skpose.individuals._interpolate import interpolate_tracks
 from skpose.individuals._link import link_detections, track_individuals
 from skpose.individuals._orientation import resolve_angles
-from skpose.individuals._predict import predict_individuals
+from skpose.individuals._predict_individuals import predict_individuals
 from skpose.individuals._sleap import read_sleap
-from skpose.individuals._table import write_individuals
 from skpose.individuals._track_files import read_tracks, write_tracks
 from skpose.individuals._tracks import make_tracks
 
@@ -22,6 +21,5 @@ __all__ = [
     "read_tracks",
     "resolve_angles",
     "track_individuals",
-    "write_individuals",
     "write_tracks",
 ]

@@ -6,11 +6,12 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skpose._background import read_ahead
 from skpose._opencv import import_opencv
 from skpose.base import ImageInputMixin, Interval, StrOptions, check_images, fit_context
 from skpose.individuals._blobs import find_blobs, match_number
-from skpose.individuals._frames import read_in_order
 from skpose.preprocessing import ImageBatch
+from skpose.video import iterate_batches
 
 _BAND = 1 << 22  # pixels of the sampled frames that the background is computed from at a time
 _N_AT_ONCE = 16  # frames
@@ -221,7 +222,7 @@ def iterate_frames(detector, X):
             f"X has frames of {X.shape[1]} x {X.shape[2]} pixels, but the background has "
             f"{size[0]} x {size[1]}. Fit to this video."
         )
-    for first, frames in read_in_order(X, _N_AT_ONCE):
+    for first, frames in read_ahead(iterate_batches(X, _N_AT_ONCE), n_ahead=1):
         yield from enumerate(frames, start=first)
 
 

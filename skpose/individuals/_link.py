@@ -9,6 +9,7 @@ from skpose.individuals._blobs import Ellipse
 from skpose.individuals._detect import BlobDetector, iterate_frames
 from skpose.individuals._orientation import resolve_angles
 from skpose.individuals._tracks import keep_long
+from skpose.video import open_video
 
 _GAINS = 1.0, 0.5  # how much of a surprise goes into the position and into the velocity
 _GAINS_OF_PARTS = 0.3, 0.05
@@ -16,7 +17,7 @@ _COASTING = 3  # frames for which an individual that is not seen is taken to mov
 
 
 def track_individuals(
-    X,
+    video,
     n_individuals=None,
     *,
     detector=None,
@@ -32,12 +33,12 @@ def track_individuals(
 
     Parameters
     ----------
-    X : array-like of shape (n_frames, height, width, n_channels)
-        The video, such as `skpose.video.VideoFrames`.
+    video : str, path-like or array-like of shape (n_frames, height, width, n_channels)
+        The video: a file, which is read in grey, or its frames.
     n_individuals : int, default=None
         How many individuals there are, if that is known and the same throughout.
     detector : BlobDetector, default=None
-        What finds the individuals. One that is not fitted is fitted to X, as a copy. None:
+        What finds the individuals. One that is not fitted is fitted to the video, as a copy. None:
         ``BlobDetector(n_individuals)``.
     max_distance, max_absence : default=None
         See `link_detections`.
@@ -56,6 +57,7 @@ def track_individuals(
     interpolate_tracks : Fill the gaps.
     predict_individuals : Give the poses of all individuals.
     """
+    X = open_video(video, n_channels=1)
     detector = BlobDetector(n_individuals) if detector is None else detector
     try:
         check_is_fitted(detector)

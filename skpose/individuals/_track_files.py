@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from skpose._files import replacing
+from skpose._files import check_output, replacing
 from skpose.individuals._sleap import read_sleap
 from skpose.individuals._tracks import check_tracks, keep_long, sort_tracks
 
@@ -74,8 +74,4 @@ def write_tracks(path, tracks, *, overwrite=False):
 
 def check_tracks_path(path, *, overwrite=False):
     """Check that tracks can be written to `path`, before any work starts."""
-    path = Path(path)
-    if path.suffix != ".csv":
-        raise ValueError(f"Tracks are written as .csv, but {path} ends in {path.suffix!r}.")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists already. Use overwrite to replace it.")
+    check_output(path, what="Tracks", endings=(".csv",), overwrite=overwrite)

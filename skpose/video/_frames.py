@@ -8,9 +8,9 @@ import warnings
 
 import numpy as np
 
+from skpose._lazy_array import LazyArray
 from skpose._opencv import import_opencv
 from skpose.base import check_batch_size
-from skpose.datasets._lazy_images import LazyImages
 from skpose.video._decoder import FrameReader, PixelConverter
 from skpose.video._frame_index import read_index
 
@@ -21,7 +21,7 @@ _LEAST_FOR_THREADS = 8  # frames
 _MOST_WAITING = 32  # frames that are decoded and not converted yet
 
 
-class VideoFrames(LazyImages):
+class VideoFrames(LazyArray):
     """The frames of a video file, as an array that stays on disk.
 
     It can stand wherever images `X` are asked for. An integer gives one frame, a slice or an array
@@ -197,14 +197,11 @@ class VideoFrames(LazyImages):
 
     def _read(self, positions):
         with self._lock:
-            if len(positions) < 2 or (np.diff(positions) > 0).all():
-                return self._convert(self._reader, positions)
-            unique, inverse = np.unique(positions, return_inverse=True)
-            return self._convert(self._reader, unique)[inverse]
+            return self._convert(self._reader, positions)
 
     def _convert(self, reader, positions):
         self._check_same_file()
-        images = np.empty((len(positions), *self._image_shape), dtype=self.dtype)
+        images = np.empty((len(positions), *self._row_shape), dtype=self.dtype)
         converter = PixelConverter()
         # Converting takes longer than decoding, so it goes on beside it, in several threads.
         n_threads = min(_usable_cpus(), _MOST_THREADS)

@@ -211,7 +211,7 @@ def test_hdf5_file_needs_pytables(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("n_index", [ONE_COLUMN, THREE_COLUMNS])
 def test_hdf5_file_is_read_where_there_is_no_csv(tmp_path, n_index):
-    pytest.importorskip("tables", reason="PyTables is not installed: pip install skpose[dlc]")
+    pytest.importorskip("tables", reason="PyTables is not installed")
     import pandas as pd
 
     keypoints = make_keypoints(2)
@@ -242,7 +242,7 @@ def test_real_project(data_dir):
 
 @pytest.mark.data
 def test_real_project_says_the_same_in_both_formats(data_dir, tmp_path):
-    pytest.importorskip("tables", reason="PyTables is not installed: pip install skpose[dlc]")
+    pytest.importorskip("tables", reason="PyTables is not installed")
     source = data_dir / "openfield" / "labeled-data" / "m4s1"
     folder = tmp_path / "labeled-data" / "m4s1"
     folder.mkdir(parents=True)

@@ -1,38 +1,6 @@
+from helpers import Marker
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
-
-
-class Marker(BaseEstimator):
-    """Finds the brightest pixel of each image, and a second keypoint 2 px to the right of it."""
-
-    image_shape_ = (9, 9, 1)
-    skeleton = None
-
-    def __init__(self):
-        self.n_images = 0
-        self.shapes = set()
-
-    def fit(self, X, y=None):
-        return self
-
-    def __sklearn_is_fitted__(self):
-        return True
-
-    def predict(self, X, *, return_confidence=False):
-        from skpose.preprocessing import ImageBatch
-
-        batch = ImageBatch.wrap(X)
-        pixels = np.asarray(batch)[..., 0]
-        self.n_images += len(pixels)
-        self.shapes.add(pixels.shape[1:])
-        flat = pixels.reshape(len(pixels), -1)
-        rows, cols = np.unravel_index(flat.argmax(axis=1), pixels.shape[1:])
-        first = np.stack([cols, rows], axis=1).astype(float)
-        keypoints = batch.to_user(np.stack([first, first + [2, 0]], axis=1))
-        if not return_confidence:
-            return keypoints
-        return keypoints, np.repeat(flat.max(axis=1)[:, None] / 255, 2, axis=1)
 
 
 @pytest.fixture

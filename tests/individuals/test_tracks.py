@@ -83,7 +83,7 @@ def test_other_tables_are_refused(table, error, message, tmp_path):
 def test_other_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"\.csv or \.slp"):
         read_tracks(tmp_path / "t.npy")
-    with pytest.raises(ValueError, match=r"written as \.csv"):
+    with pytest.raises(ValueError, match=r"written to files that end in \.csv"):
         write_tracks(tmp_path / "t.xls", _table())
     with pytest.raises(ValueError, match="SLEAP files"):
         read_tracks(tmp_path / "t.csv", anchor="head")

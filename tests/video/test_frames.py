@@ -6,6 +6,7 @@ import warnings
 
 import av
 import cv2
+from helpers import write_video
 import joblib
 import numpy as np
 import pytest
@@ -127,11 +128,8 @@ def test_grey_is_that_of_image_files(video):
 
 
 def test_colours_are_in_the_order_red_green_blue(tmp_path):
-    with av.open(str(tmp_path / "red.mp4"), "w") as file:
-        stream = file.add_stream("libx264", rate=25, width=32, height=32, pix_fmt="yuv444p")
-        red = np.full((32, 32, 3), (250, 20, 80), np.uint8)
-        file.mux(stream.encode(av.VideoFrame.from_ndarray(red)))
-        file.mux(stream.encode())
+    red = np.full((1, 32, 32, 3), (250, 20, 80), np.uint8)
+    write_video(tmp_path / "red.mp4", red, pix_fmt="yuv444p")
     np.testing.assert_allclose(VideoFrames(tmp_path / "red.mp4")[0][16, 16], (250, 20, 80), atol=4)
 
 

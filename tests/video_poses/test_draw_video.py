@@ -10,9 +10,11 @@ from skpose.plot._pose_panels import bodypart_colors
 av = pytest.importorskip("av")
 pytest.importorskip("cv2")
 
-from skpose.video import VideoFrames, draw_video  # noqa: E402
+from skpose.poses import from_numpy  # noqa: E402
+from skpose.video import VideoFrames  # noqa: E402
 from skpose.video._encoder import write_mp4  # noqa: E402
-from skpose.video._overlay import PoseOverlay  # noqa: E402
+from skpose.video_poses import draw_video  # noqa: E402
+from skpose.video_poses._overlay import PoseOverlay  # noqa: E402
 
 N_FRAMES, HEIGHT, WIDTH = 8, 24, 32
 GREY = 90
@@ -38,6 +40,10 @@ def out(tmp_path):
 def poses(x=10.0, y=12.0, n_frames=N_FRAMES):
     """One keypoint that stays where it is."""
     return np.tile([x, y], (n_frames, 1, 1))
+
+
+def draw(video, keypoints, confidence=None, *, frames=None, **options):
+    return draw_video(video, from_numpy(keypoints, confidence, frames=frames), **options)
 
 
 def changed(path, frame=0):
@@ -102,7 +108,7 @@ def test_keypoints_far_outside_do_no_harm(far):
 
 
 def test_browsers_play_it(video, out):
-    assert draw_video(video, poses(), out=out) == out
+    assert draw(video, poses(), out=out) == out
     with av.open(str(out)) as file:
         (stream,) = file.streams
         assert "mp4" in file.format.name
@@ -127,19 +133,19 @@ def test_frame_rate_is_kept(tmp_path, frame_rate):
     with write_mp4(tmp_path / "a.mp4", (16, 16), frame_rate) as write:
         for _ in range(4):
             write(np.zeros((16, 16, 3), dtype=np.uint8))
-    draw_video(tmp_path / "a.mp4", poses(n_frames=4), out=tmp_path / "b.mp4")
+    draw(tmp_path / "a.mp4", poses(n_frames=4), out=tmp_path / "b.mp4")
     assert VideoFrames(tmp_path / "b.mp4").frame_rate == pytest.approx(frame_rate, rel=1e-4)
 
 
 @pytest.mark.parametrize("scale", [1, 4, 0.5, 1.55])
 def test_dots_are_where_keypoints_are(video, out, scale):
-    draw_video(video, poses(10.25, 12.0), out=out, scale=scale, radius=3)
+    draw(video, poses(10.25, 12.0), out=out, scale=scale, radius=3)
     expected = scale * np.array([10.25, 12.0]) + (scale - 1) / 2
     np.testing.assert_allclose(centre(changed(out)), expected, atol=0.3)
 
 
 def test_region_is_cut_out_with_its_poses(video, out):
-    draw_video(video, poses(10, 12), out=out, region=(4, 6, 15, 13), radius=3)
+    draw(video, poses(10, 12), out=out, region=(4, 6, 15, 13), radius=3)
     assert VideoFrames(out).shape[1:3] == (14, 16)  # even sides
     np.testing.assert_allclose(centre(changed(out)), [6, 6], atol=0.3)
 
@@ -148,20 +154,20 @@ def test_what_is_nan_or_not_confident_is_not_drawn(video, out):
     keypoints = np.full((N_FRAMES, 3, 2), 12.0)
     keypoints[:, 0] = np.nan
     confidence = np.tile([1.0, 0.1, np.nan], (N_FRAMES, 1))
-    draw_video(video, keypoints, confidence, out=out)
+    draw(video, keypoints, confidence, out=out)
     assert changed(out).max() < 8
-    draw_video(video, keypoints, confidence, out=out, min_confidence=0.05, overwrite=True)
+    draw(video, keypoints, confidence, out=out, min_confidence=0.05, overwrite=True)
     assert changed(out).max() > 20
 
 
 def test_confidence_that_is_not_known_hides_nothing(video, out):
-    draw_video(video, poses(10, 12), np.full((N_FRAMES, 1), np.nan), out=out, radius=3)
+    draw(video, poses(10, 12), np.full((N_FRAMES, 1), np.nan), out=out, radius=3)
     np.testing.assert_allclose(centre(changed(out)), [10, 12], atol=0.3)
 
 
 def test_what_is_less_confident_is_paler(video, out):
     keypoints = np.tile([[8.0, 12.0], [24.0, 12.0]], (N_FRAMES, 1, 1))
-    draw_video(video, keypoints, np.tile([1.0, 0.3], (N_FRAMES, 1)), out=out, cmap="Reds", radius=4)
+    draw(video, keypoints, np.tile([1.0, 0.3], (N_FRAMES, 1)), out=out, cmap="Reds", radius=4)
     pixels = VideoFrames(out)[0].astype(int)
     paler = np.abs(pixels[12, 24] - GREY).max()
     assert 20 < paler < 0.8 * np.abs(pixels[12, 8] - GREY).max()
@@ -169,7 +175,7 @@ def test_what_is_less_confident_is_paler(video, out):
 
 def test_only_the_given_frames_are_written_at_their_own_pace(video, out):
     keypoints = np.stack([poses(x)[0] for x in (6, 12, 18)])
-    draw_video(video, keypoints, out=out, frames=[1, 4, 7], radius=3)
+    draw(video, keypoints, out=out, frames=[1, 4, 7], radius=3)
     frames = VideoFrames(out)
     assert len(frames) == 3
     assert frames.frame_rate == pytest.approx(25 / 3, rel=1e-3)
@@ -177,18 +183,18 @@ def test_only_the_given_frames_are_written_at_their_own_pace(video, out):
         np.testing.assert_allclose(centre(changed(out, i)), [x, 12], atol=0.4)
 
 
-def test_step_is_that_of_video_frames(video, out):
-    X = VideoFrames(video, step=3)
-    draw_video(video, poses(n_frames=len(X)), out=out, step=3)
-    assert len(VideoFrames(out)) == len(X)
-    assert VideoFrames(out).frame_rate == pytest.approx(X.frame_rate, rel=1e-3)
+def test_frames_can_be_given_in_place_of_a_file(video, out):
+    X = np.asarray(VideoFrames(video, n_channels=1))
+    draw_video(X, from_numpy(poses(10, 12), frame_rate=10), out=out, radius=3)
+    assert VideoFrames(out).frame_rate == pytest.approx(10, rel=1e-3)
+    np.testing.assert_allclose(centre(changed(out)), [10, 12], atol=0.3)
 
 
 def test_trails_show_where_keypoints_came_from(video, out):
     keypoints = np.stack([poses(4 + 3 * i)[0] for i in range(N_FRAMES)])
-    draw_video(video, keypoints, out=out, scale=2, radius=2)
+    draw(video, keypoints, out=out, scale=2, radius=2)
     assert changed(out, 7)[24:26, : 2 * 20].max() < 25
-    draw_video(video, keypoints, out=out, scale=2, radius=2, trail=5, overwrite=True)
+    draw(video, keypoints, out=out, scale=2, radius=2, trail=5, overwrite=True)
     row = changed(out, 7)[24:26].max(axis=0)
     old, new = row[2 * 12 : 2 * 14].mean(), row[2 * 20 : 2 * 22].mean()
     assert 10 < old < new  # it fades
@@ -197,9 +203,9 @@ def test_trails_show_where_keypoints_came_from(video, out):
 
 def test_lines_connect_what_the_skeleton_connects(video, out):
     keypoints = np.tile([[4.0, 12.0], [28.0, 12.0]], (N_FRAMES, 1, 1))
-    draw_video(video, keypoints, out=out)
+    draw(video, keypoints, out=out)
     assert changed(out)[12, 16] < 10
-    draw_video(video, keypoints, out=out, skeleton=PAIR, overwrite=True)
+    draw(video, keypoints, out=out, skeleton=PAIR, overwrite=True)
     assert changed(out)[12, 16] > 30
 
 
@@ -207,7 +213,7 @@ def test_individuals_are_told_by_the_colour_of_their_lines(video, out):
     pair = np.array([[[4.0, 6.0], [28.0, 6.0]], [[4.0, 18.0], [28.0, 18.0]]])
     keypoints = np.tile(pair, (N_FRAMES, 1, 1, 1))
     keypoints[3, 1] = np.nan  # seen in all frames but one
-    draw_video(video, keypoints, out=out, skeleton=PAIR, scale=4, radius=8)
+    draw(video, keypoints, out=out, skeleton=PAIR, scale=4, radius=8)
     frames = VideoFrames(out)
     colors = 255 * bodypart_colors(2)[:, :3]
     for row, color in zip((6, 18), colors, strict=True):
@@ -216,16 +222,16 @@ def test_individuals_are_told_by_the_colour_of_their_lines(video, out):
 
 
 def test_progress_is_told(video, out, capsys):
-    draw_video(video, poses(), out=out, verbose=1)
+    draw(video, poses(), out=out, verbose=1)
     assert f"{N_FRAMES}/{N_FRAMES}" in capsys.readouterr().err
 
 
 def test_a_video_is_not_overwritten_unless_told(video, out):
     out.write_bytes(b"precious")
     with pytest.raises(FileExistsError, match="overwrite=True"):
-        draw_video(video, poses(), out=out)
+        draw(video, poses(), out=out)
     assert out.read_bytes() == b"precious"
-    draw_video(video, poses(), out=out, overwrite=True)
+    draw(video, poses(), out=out, overwrite=True)
     assert len(VideoFrames(out)) == N_FRAMES
 
 
@@ -235,24 +241,20 @@ def test_a_failure_leaves_nothing_behind(video, out, monkeypatch):
 
     monkeypatch.setattr(PoseOverlay, "draw", fail)
     with pytest.raises(RuntimeError, match="disk"):
-        draw_video(video, poses(), out=out)
+        draw(video, poses(), out=out)
     assert not list(out.parent.iterdir())
 
 
 @pytest.mark.parametrize(
     ("keypoints", "options", "message"),
     [
-        (poses(n_frames=5), {}, "5 frames, but the video has 8"),
-        (poses(n_frames=5), {"step": 2}, "has 4 with step=2"),
-        (poses(), {"step": 0}, "step must be"),
+        (poses(n_frames=9), {}, "from 0 to 8, but the video has 8"),
         (poses()[:2], {"frames": [3, 8]}, "the video has 8"),
-        (poses()[:2], {"frames": [3, 3]}, "must increase"),
-        (poses()[:2], {"frames": [3]}, "2 whole numbers"),
-        (poses()[..., 0], {}, "n_samples, n_keypoints, 2"),
+        (poses()[:2], {"frames": [3, 2]}, "must increase"),
+        (poses()[:2], {"frames": ["a.png", "b.png"]}, "not of the numbered frames"),
         (poses()[:, :0], {}, "are empty"),
-        (poses(), {"confidence": np.ones(N_FRAMES)}, "confidence has the shape"),
         (poses(), {"skeleton": PAIR}, "2 bodyparts"),
-        (poses(), {"out": "poses.avi"}, "end in .mp4"),
+        (poses(), {"out": "poses.avi"}, "end in .mp4, but poses.avi"),
         (poses(), {"trail": -1}, "trail must be"),
         (poses(), {"scale": 0}, "scale must be"),
         (poses(), {"radius": 0}, "radius must be"),
@@ -263,18 +265,23 @@ def test_a_failure_leaves_nothing_behind(video, out, monkeypatch):
 def test_mistakes(video, tmp_path, monkeypatch, keypoints, options, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=message):
-        draw_video(video, keypoints, **({"out": "labelled.mp4"} | options))
+        draw(video, keypoints, **({"out": "labelled.mp4"} | options))
     assert not list(tmp_path.iterdir())
+
+
+def test_poses_must_be_poses(video, out):
+    with pytest.raises(TypeError, match="poses must be an xarray.Dataset"):
+        draw_video(video, poses(), out=out)
 
 
 def test_the_video_itself_is_never_replaced(video):
     with pytest.raises(ValueError, match="replace the video itself"):
-        draw_video(video, poses(), out=video, overwrite=True)
+        draw(video, poses(), out=video, overwrite=True)
 
 
 def test_a_missing_video_is_told(out):
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        draw_video("nowhere.mp4", poses(), out=out)
+        draw("nowhere.mp4", poses(), out=out)
 
 
 def write_csv(path, keypoints, frames, names, ids=None):
@@ -334,7 +341,7 @@ def test_mistakes_of_the_command(video, out, tmp_path, monkeypatch, frames, opti
 def test_two_flies_are_drawn_over_a_real_video(data_dir, out):
     path = data_dir / "flypair" / "flypair.mp4"
     keypoints = np.random.default_rng(0).uniform(100, 280, (20, 2, 5, 2))
-    draw_video(path, keypoints, out=out, frames=np.arange(100, 120), trail=5)
+    draw(path, keypoints, out=out, frames=np.arange(100, 120), trail=5)
     drawn, source = VideoFrames(out), VideoFrames(path)
     assert drawn.shape == (20, *source.shape[1:])
     untouched = np.s_[:90, :90]

@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 
 from skpose.baseline import MeanPoseRegressor
 from skpose.preprocessing import ImageResizer
-from skpose.video import PoseStream
+from skpose.video_poses import PoseStream
 
 
 class Brightness:
@@ -78,6 +78,7 @@ def test_a_source_waits_where_nothing_is_dropped():
         assert len(taken) <= pose.index + 5
 
 
+@pytest.mark.clock
 def test_the_latest_frame_wins_under_a_slow_estimator():
     stream = PoseStream(Brightness(0.05), live(60, 0.01))
     poses = list(stream)
@@ -92,6 +93,7 @@ def test_the_latest_frame_wins_under_a_slow_estimator():
     assert np.median([pose.latency for pose in poses]) < 0.5
 
 
+@pytest.mark.clock
 def test_latency_is_the_time_from_the_frame_to_its_pose():
     for pose in PoseStream(Brightness(0.03), live(5, 0.06)):
         now = time.perf_counter()
@@ -99,6 +101,7 @@ def test_latency_is_the_time_from_the_frame_to_its_pose():
         assert pose.captured_at + pose.latency <= now
 
 
+@pytest.mark.clock
 def test_compiling_is_not_part_of_the_first_latency():
     estimator = Compiled()
     poses = list(PoseStream(estimator, [frame(1), frame(2)], drop=False))
@@ -107,6 +110,7 @@ def test_compiling_is_not_part_of_the_first_latency():
     assert estimator.n_calls == 4  # two to warm up
 
 
+@pytest.mark.clock
 def test_frames_are_played_at_a_rate():
     start = time.perf_counter()
     poses = list(PoseStream(Brightness(), [frame(i) for i in range(11)], frame_rate=50))
@@ -145,6 +149,7 @@ def test_loops_in_a_with_block_go_on_where_the_last_one_ended():
     assert not stream.is_running
 
 
+@pytest.mark.clock
 def test_stop_from_another_thread_ends_the_loop():
     stream = PoseStream(Brightness(), live(10, 0.2))
     timer = threading.Timer(0.3, stream.stop)
@@ -155,6 +160,7 @@ def test_stop_from_another_thread_ends_the_loop():
     timer.join()
 
 
+@pytest.mark.clock
 def test_stopping_does_not_wait_for_a_slow_rate():
     stream = PoseStream(Brightness(), [frame(0)] * 5, frame_rate=0.2)
     start = time.perf_counter()
@@ -200,7 +206,7 @@ def test_errors_of_the_warm_up_leave_nothing_open():
 
 
 def test_a_source_that_hangs_is_told(monkeypatch):
-    monkeypatch.setattr("skpose.video._stream._PATIENCE", 0.05)
+    monkeypatch.setattr("skpose.video_poses._stream._PATIENCE", 0.05)
     hangs = threading.Event()
 
     def source():
@@ -228,6 +234,7 @@ def test_pipelines_and_grey_frames_without_a_channel_axis():
     assert pose.image.shape == (16, 16, 1)
 
 
+@pytest.mark.clock
 def test_videos_are_played_at_their_own_rate(tmp_path):
     pytest.importorskip("av")
     from skpose.video._encoder import write_mp4

@@ -86,7 +86,7 @@ class PartFile:
         if differing:
             raise ValueError(
                 f"{self.path} is an unfinished prediction with another {' and '.join(differing)}. "
-                "Give resume=False (--no-resume) to replace it, or move it away to keep it."
+                "Give resume=False to replace it, or move it away to keep it."
             )
         size = self._file.seek(0, os.SEEK_END)
         return max(0, min(n_done, (size - self._offset) // self._record))

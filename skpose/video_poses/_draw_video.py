@@ -1,19 +1,22 @@
 """Labelled videos: poses drawn over the frames that they were found in."""
 
 from collections import deque
+import os
 from pathlib import Path
 import warnings
 
 import numpy as np
 
-from skpose._files import replacing
+from skpose._files import check_output, replacing
 from skpose._opencv import import_opencv
-from skpose.plot._inputs import check_skeleton
+from skpose._progress import Progress
+from skpose.base import batch_slices
 from skpose.plot._pose_panels import bodypart_colors
+from skpose.poses import check_poses
+from skpose.skeleton import check_skeleton
+from skpose.video import open_video
 from skpose.video._encoder import write_mp4
-from skpose.video._frames import VideoFrames
-from skpose.video._overlay import PoseOverlay
-from skpose.video._progress import VideoProgress
+from skpose.video_poses._overlay import PoseOverlay
 
 __all__ = ["draw_video"]
 
@@ -23,16 +26,14 @@ _RADIUS_OF_VIDEO = 0.006  # of the dots: their part of the frame's side
 _RADIUS_OF_ANIMAL = 0.03  # and, where that is less, of the animal's length
 _LEAST_RADIUS = 1.5  # pixels
 _N_MEASURED = 1000  # frames
+_USUAL_RATE = 25.0  # frames a second
 
 
 def draw_video(
-    path,
-    keypoints,
-    confidence=None,
+    video,
+    poses,
     *,
     out,
-    frames=None,
-    step=1,
     region=None,
     skeleton=None,
     min_confidence=0.2,
@@ -51,26 +52,19 @@ def draw_video(
 
     Parameters
     ----------
-    path : str or path-like
-        The video.
-    keypoints : array-like of shape (n_samples, n_keypoints, 2)
-        (x, y) in pixels of the video, whatever `region` is; NaN: not drawn. Of several individuals
-        in each frame, of shape (n_samples, n_individuals, n_keypoints, 2): each one's lines then
-        have a colour of their own.
-    confidence : array-like of shape (n_samples, n_keypoints), default=None
-        0 to 1, or of shape (n_samples, n_individuals, n_keypoints). NaN counts as 0. None, or all
-        NaN: it is not known, and all keypoints are drawn.
+    video : str, path-like or array-like of shape (n_frames, height, width, n_channels)
+        The video: a file, or its frames.
+    poses : xarray.Dataset
+        What `predict_video`, `predict_individuals` or `skpose.poses.read_poses` return: (x, y) in
+        pixels of the video, whatever `region` is; NaN: not drawn. Only the frames that it has are
+        written. Of several individuals, each one's lines have a colour of their own. Where no
+        confidence is known, all keypoints are drawn; of others, NaN counts as 0.
     out : str or path-like
         The MP4 file to write.
-    frames : array-like of int of shape (n_samples,), default=None
-        The number in the video of each sample's frame, increasing. Only these are written. None:
-        every `step`-th of the video.
-    step : int, default=1
-        As in `VideoFrames`; has no effect with `frames`.
     region : tuple (x, y, width, height), default=None
-        The part of the video to write, in pixels. None: all.
+        The part of a video file to write, in pixels. None: all.
     skeleton : Skeleton, default=None
-        The bodyparts that lines connect. None: dots alone.
+        The bodyparts that lines connect, in the order of the poses. None: dots alone.
     min_confidence : float, default=0.2
         Keypoints of a lower confidence are not drawn.
     trail : int, default=0
@@ -99,7 +93,7 @@ def draw_video(
     ImportError
         If PyAV or OpenCV cannot be imported.
     ValueError
-        If shapes do not fit together or to the video.
+        If the poses do not fit the video or the skeleton.
 
     See Also
     --------
@@ -109,42 +103,46 @@ def draw_video(
     Notes
     -----
     Frames with odd sides get another row or column at the bottom or right, which H.264 needs.
+    Frames that are no file are played at the rate that the poses tell (``fps``), or at 25 a second.
 
     Examples
     --------
     >>> from skpose import load
-    >>> from skpose.video import draw_video, predict_video
+    >>> from skpose.video_poses import draw_video, predict_video
     >>> estimator = load("fly.skpose")  # doctest: +SKIP
-    >>> keypoints, confidence = predict_video(estimator, "fly.mp4")  # doctest: +SKIP
+    >>> poses = predict_video(estimator, "fly.mp4")  # doctest: +SKIP
     >>> draw_video(
-    ...     "fly.mp4", keypoints, confidence, out="labelled.mp4", skeleton=estimator.skeleton
+    ...     "fly.mp4", poses, out="labelled.mp4", skeleton=estimator.skeleton
     ... )  # doctest: +SKIP
     PosixPath('labelled.mp4')
     """
     _check_settings(min_confidence=min_confidence, trail=trail, radius=radius, scale=scale)
-    _check_out(out, path)
-    poses, confidence = _check_poses(keypoints, confidence)
-    n_individuals, n_keypoints = poses.shape[1:3]
+    check_output(out, what="Labelled videos", endings=(".mp4",), overwrite=overwrite)
+    _check_other(out, video)
+    poses = check_poses(poses)
+    points, confidence = _arrays(poses)
+    n_individuals, n_keypoints = points.shape[1:3]
     check_skeleton(skeleton, n_keypoints)
-    video = VideoFrames(path, n_channels=3, region=region)
-    frames = _check_frames(frames, step, len(poses), len(video))
-    image_size = tuple(max(round(side * scale), 1) for side in video.shape[1:3])
+    X = open_video(video, n_channels=3, region=region)
+    frames = _check_frames(poses["frame"].values, len(X))
+    image_size = tuple(max(round(side * scale), 1) for side in X.shape[1:3])
     overlay = PoseOverlay(
         image_size,
         _colors(n_keypoints, cmap),
         () if skeleton is None else skeleton.edges,
         individual_colors=_colors(n_individuals) if n_individuals > 1 else None,
-        radius=_default_radius(poses, scale, image_size) if radius is None else radius,
+        radius=_default_radius(points, scale, image_size) if radius is None else radius,
     )
-    images = _read(video, frames, image_size)
+    images = _read(X, frames, image_size)
     corner = (0, 0) if region is None else region[:2]
-    scales = np.divide(image_size, video.shape[1:3])[::-1]  # of x and y, after rounding
-    drawn = _place(poses, confidence, min_confidence, corner, scales)
+    scales = np.divide(image_size, X.shape[1:3])[::-1]  # of x and y, after rounding
+    drawn = _place(points, confidence, min_confidence, corner, scales)
+    name = Path(getattr(X, "path", "frames")).name
     history = deque(maxlen=trail)
     with (
         replacing(out, overwrite=overwrite) as temporary,
-        write_mp4(temporary, image_size, _frame_rate(video, frames)) as write,
-        VideoProgress(len(frames), name=video.path, verbose=verbose) as progress,
+        write_mp4(temporary, image_size, _frame_rate(X, frames, poses)) as write,
+        Progress(len(frames), name, unit="frames", verbose=verbose) as progress,
     ):
         for image, (pose, opacity) in zip(images, drawn, strict=True):
             overlay.draw(image, pose, opacity, history)
@@ -165,64 +163,36 @@ def _check_settings(*, min_confidence, trail, radius, scale):
         raise ValueError(f"min_confidence must be from 0 to 1, but was {min_confidence!r}.")
 
 
-def _check_out(out, path):
-    if Path(out).suffix.lower() != ".mp4":
-        raise ValueError(f"out must end in .mp4, which is what is written, but was {out}.")
-    if Path(out).resolve() == Path(path).resolve():
+def _check_other(out, video):
+    path = getattr(video, "path", video)
+    if isinstance(path, str | os.PathLike) and Path(out).resolve() == Path(path).resolve():
         raise ValueError(f"out would replace the video itself, {path}. Choose another name.")
 
 
-def _check_poses(keypoints, confidence):
-    """Give poses (n, n_individuals, n_keypoints, 2) and confidence without the last axis."""
-    poses = np.asarray(keypoints)
-    if (
-        poses.ndim not in (3, 4)
-        or poses.shape[-1] != 2
-        or not np.issubdtype(poses.dtype, np.number)
-    ):
-        raise ValueError(
-            "keypoints must be numbers of shape (n_samples, n_keypoints, 2) or (n_samples, "
-            f"n_individuals, n_keypoints, 2), but are {poses.dtype} of shape {poses.shape}."
-        )
-    if 0 in poses.shape:
-        raise ValueError(f"keypoints are empty: their shape is {poses.shape}.")
-    if confidence is None or np.isnan(confidence).all():
-        confidence = np.broadcast_to(np.float32(1), poses.shape[:-1])
-    confidence = np.asarray(confidence)
-    if confidence.shape != poses.shape[:-1]:
-        raise ValueError(
-            f"confidence has the shape {confidence.shape}, but keypoints of shape {poses.shape} "
-            f"need {poses.shape[:-1]}."
-        )
-    if poses.ndim == 3:
-        return poses[:, np.newaxis], confidence[:, np.newaxis]
-    return poses, confidence
+def _arrays(poses):
+    """Return points (n, n_individuals, n_keypoints, 2), and confidence without the last axis."""
+    points = poses["position"].values.transpose(0, 3, 2, 1)
+    confidence = poses["confidence"].values.transpose(0, 2, 1)
+    if 0 in points.shape:
+        raise ValueError(f"poses are empty: {dict(poses.sizes)}.")
+    if np.isnan(confidence).all():
+        confidence = np.broadcast_to(np.float32(1), confidence.shape)
+    return points, confidence
 
 
-def _check_frames(frames, step, n_samples, n_frames):
-    """Give the number in the video of each sample's frame."""
-    if frames is None:
-        if step != int(step) or step < 1:
-            raise ValueError(f"step must be a whole number of at least 1, but was {step!r}.")
-        frames = np.arange(0, n_frames, int(step))
-        if len(frames) != n_samples:
-            raise ValueError(
-                f"keypoints are of {n_samples} frames, but the video has {len(frames)}"
-                f"{'' if step == 1 else f' with step={step}'}. Give frames, the number of each."
-            )
-        return frames
-    frames = np.asarray(frames)
-    if frames.shape != (n_samples,) or not np.issubdtype(frames.dtype, np.integer):
+def _check_frames(frames, n_frames):
+    """Check the number in the video of each pose's frame."""
+    if not np.issubdtype(frames.dtype, np.integer):
         raise ValueError(
-            f"frames must be {n_samples} whole numbers, one for each sample of keypoints, but are "
-            f"{frames.dtype} of shape {frames.shape}."
+            "poses are of images, not of the numbered frames of a video: their first frame is "
+            f"{frames[0]!r}."
         )
     if (np.diff(frames) <= 0).any():
         raise ValueError("frames must increase: a video is drawn from its start to its end.")
     if frames[0] < 0 or frames[-1] >= n_frames:
         raise ValueError(
-            f"frames are from {frames[0]} to {frames[-1]}, but the video has {n_frames}, from 0 to "
-            f"{n_frames - 1}."
+            f"poses are of frames from {frames[0]} to {frames[-1]}, but the video has {n_frames}, "
+            f"from 0 to {n_frames - 1}."
         )
     return frames
 
@@ -244,21 +214,25 @@ def _default_radius(poses, scale, image_size):
     return max(radius, _LEAST_RADIUS)
 
 
-def _frame_rate(video, frames):
+def _frame_rate(X, frames, poses):
+    if not hasattr(X, "times"):
+        return poses.attrs.get("fps", _USUAL_RATE)
     if len(frames) < 2:
-        return video.frame_rate
+        return X.frame_rate
     gaps = np.diff(frames)
     if (gaps == gaps[0]).all():
-        return float(len(gaps) / np.ptp(video.times[frames]))
-    return video.frame_rate / float(np.median(gaps))
+        return float(len(gaps) / np.ptp(X.times[frames]))
+    return X.frame_rate / float(np.median(gaps))
 
 
-def _read(video, frames, image_size):
+def _read(X, frames, image_size):
     cv2 = import_opencv()
-    shrinks = image_size[0] < video.shape[1]
+    shrinks = image_size[0] < X.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    for start in range(0, len(frames), _BATCH):
-        for image in video[frames[start : start + _BATCH]]:
+    for part in batch_slices(len(frames), _BATCH):
+        for image in X[frames[part]]:
+            if image.shape[2] == 1:
+                image = np.repeat(image, 3, axis=2)
             if image.shape[:2] != image_size:
                 image = cv2.resize(image, image_size[::-1], interpolation=how)
             yield image

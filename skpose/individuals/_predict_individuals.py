@@ -1,20 +1,24 @@
 """Poses of all individuals of a video."""
 
+from pathlib import Path
 import warnings
 
 import numpy as np
-from sklearn.utils import Bunch
 
-from skpose.base import check_batch_size, check_images
+from skpose._background import read_ahead
+from skpose._predictor import Predictor
+from skpose._progress import Progress
+from skpose.base import check_batch_size
 from skpose.individuals._crop import crop_individuals
-from skpose.individuals._frames import read_in_order
 from skpose.individuals._interpolate import interpolate_tracks
 from skpose.individuals._tracks import check_tracks, list_ids, sort_tracks
+from skpose.poses import from_numpy
+from skpose.video import iterate_batches, open_video, timing
 
 
 def predict_individuals(
     estimator,
-    X,
+    video,
     tracks,
     *,
     box_size=None,
@@ -32,12 +36,12 @@ def predict_individuals(
 
     Parameters
     ----------
-    estimator : PoseEstimator or Pipeline
-        Fitted to such crops; see `crop_individuals`.
-    X : str, path-like, or array-like of shape (n_frames, height, width, n_channels)
-        The video: a file, or images in order, such as `skpose.video.VideoFrames`.
+    estimator : estimator
+        Fitted to such crops, see `crop_individuals`; may be a Pipeline or a search that holds one.
+    video : str, path-like or array-like of shape (n_frames, height, width, n_channels)
+        The video: a file, or its frames.
     tracks : pandas.DataFrame
-        Where the individuals are: the columns frame, id, x, y (pixels of X) and, to `align`, angle
+        Where the individuals are: the columns frame, id, x, y (pixels) and, to `align`, angle
         (radians). See `read_tracks` and `track_individuals`.
     box_size : int or tuple of int, default=None
         (height, width) of the crops in pixels, or their side. None: as the estimator was trained
@@ -57,13 +61,10 @@ def predict_individuals(
 
     Returns
     -------
-    Bunch
-        - ``keypoints`` : ndarray of shape (n_frames, n_individuals, n_keypoints, 2), float32, (x,
-          y) in pixels of X; NaN where an individual has no track
-        - ``confidence`` : ndarray of shape (n_frames, n_individuals, n_keypoints), float32, 0..1;
-          NaN likewise
-        - ``ids`` : list of the individuals' ids in `tracks`, in the order of the second axis
-        - ``names`` : list of the bodyparts' names, or None if the estimator has no skeleton
+    xarray.Dataset
+        ``position`` (x, y in pixels of the video; NaN where an individual has no track) and
+        ``confidence`` over time, keypoint and individual, these named by their ids in `tracks`;
+        see `skpose.poses`.
 
     Raises
     ------
@@ -77,10 +78,11 @@ def predict_individuals(
 
     See Also
     --------
-    write_individuals : Write the poses to a file.
-    skpose.video.draw_video : Draw them into the video.
+    skpose.poses.write_poses : Write the poses to a file.
+    skpose.video_poses.draw_video : Draw them into the video.
     """
-    X = _open(X, estimator)
+    predictor = Predictor(estimator)
+    X = open_video(video, n_channels=predictor.n_channels)
     tracks = sort_tracks(check_tracks(tracks, n_frames=len(X)))
     tracks = interpolate_tracks(tracks, max_gap=max_gap)
     ids = list_ids(tracks)
@@ -90,13 +92,13 @@ def predict_individuals(
         tracks = _with_angles(tracks)
     batch_size = check_batch_size(batch_size)
     options = {
-        "box_size": _box_size(estimator) if box_size is None else box_size,
+        "box_size": _box_size(predictor) if box_size is None else box_size,
         "align": align,
         "border": border,
         "border_value": border_value,
     }
     keypoints = confidence = None
-    for rows, points, heights in _predict(estimator, X, tracks, options, batch_size, verbose):
+    for rows, points, heights in _predict(predictor, X, tracks, options, batch_size, verbose):
         if keypoints is None:
             shape = (len(X), len(ids), points.shape[1])
             keypoints = np.full((*shape, 2), np.nan, dtype=np.float32)
@@ -104,63 +106,41 @@ def predict_individuals(
         columns = rows["id"].map(ids.index).to_numpy()
         keypoints[rows["frame"].to_numpy(), columns] = points
         confidence[rows["frame"].to_numpy(), columns] = heights
-    return Bunch(keypoints=keypoints, confidence=confidence, ids=ids, names=_names(estimator))
+    names = None if predictor.skeleton is None else predictor.skeleton.names
+    return from_numpy(
+        keypoints, confidence, names=names, individuals=[str(i) for i in ids], **timing(X)
+    )
 
 
-def _predict(estimator, X, tracks, options, batch_size, verbose):
+def _predict(predictor, X, tracks, options, batch_size, verbose):
     """Give (rows of tracks, keypoints, confidence), a few frames at a time."""
     frames = tracks["frame"].to_numpy()
     start, stop = int(frames[0]), int(frames[-1]) + 1
     n_at_once = max(1, round(batch_size / max(1, len(frames) / len(np.unique(frames)))))
-    parts = read_in_order(X, n_at_once, start, stop)
-    name = getattr(X, "path", "")
-    for first, images in _with_progress(parts, stop - start, name, verbose):
+    parts = read_ahead(iterate_batches(X, n_at_once, start, stop), n_ahead=1)
+    for first, images in _with_progress(parts, stop - start, getattr(X, "path", ""), verbose):
         where = slice(*np.searchsorted(frames, [first, first + len(images)]))
         rows = tracks.iloc[where]
         if len(rows):
             crops = crop_individuals(images, rows.assign(frame=rows["frame"] - first), **options)
-            yield rows, *estimator.predict(crops, return_confidence=True)
+            keypoints, confidence = predictor.predict(crops)
+            yield rows, keypoints, np.nan if confidence is None else confidence
 
 
 def _with_progress(parts, n_frames, name, verbose):
-    if not verbose:
-        yield from parts
-        return
-    from skpose.video._progress import VideoProgress
-
-    with VideoProgress(n_frames, name=name, verbose=verbose) as progress:
+    with Progress(n_frames, Path(name).name, unit="frames", verbose=verbose) as progress:
         for first, images in parts:
             yield first, images
             progress.advance(len(images))
 
 
-def _open(X, estimator):
-    if hasattr(X, "shape"):
-        return check_images(X)
-    if isinstance(X, list | tuple):
-        return check_images(np.asarray(X))
-    from skpose.video import VideoFrames
-
-    return VideoFrames(X, n_channels=_last(estimator).image_shape_[2])
-
-
-def _last(estimator):
-    """Give the last step of a Pipeline, or the estimator itself."""
-    return estimator[-1] if hasattr(estimator, "steps") else estimator
-
-
-def _box_size(estimator):
-    if hasattr(estimator, "steps") or not hasattr(estimator, "image_shape_"):
+def _box_size(predictor):
+    if predictor.image_size is None:
         raise ValueError(
             "box_size must be given: the size of the crops that the estimator was trained on is "
             "only known of a PoseEstimator without steps before it."
         )
-    return tuple(estimator.image_shape_[:2])
-
-
-def _names(estimator):
-    skeleton = getattr(_last(estimator), "skeleton", None)
-    return None if skeleton is None else list(skeleton.names)
+    return predictor.image_size
 
 
 def _with_angles(tracks):

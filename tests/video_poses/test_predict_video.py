@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skpose._duration import format_duration
+from skpose import _predictor
+from skpose._background import read_ahead
+from skpose._progress import Progress, format_duration
 from skpose.baseline import MeanPoseRegressor
-from skpose.video import VideoFrames, predict_video, predict_videos
-from skpose.video._part_file import PartFile
-from skpose.video._progress import VideoProgress
-from skpose.video._table import write_table
-from skpose.video._threads import read_ahead
+from skpose.poses import read_poses, to_numpy, write_rows
+from skpose.video import VideoFrames
+from skpose.video_poses import predict_video, predict_videos
+from skpose.video_poses._part_file import PartFile
 
 
 class Estimator:
@@ -45,10 +46,11 @@ class Estimator:
 SLOWLY = f"""
 import sys, time
 import numpy as np
-from skpose.video import _part_file, _predict, predict_video
+from skpose._predictor import Predictor
+from skpose.video_poses import _part_file, predict_video
 {inspect.getsource(Estimator)}
 _part_file.PartFile.__init__.__kwdefaults__["interval"] = 0.05
-_predict._fingerprint = lambda estimator: "same"
+Predictor.fingerprint = lambda self: "same"
 predict_video(Estimator(0.05), sys.argv[1], out=sys.argv[2], batch_size=2)
 """
 
@@ -68,10 +70,47 @@ def expected(video):
 
 
 def test_poses_of_all_frames_are_returned(video, expected):
-    keypoints, confidence = predict_video(Estimator(), video, batch_size=7)
+    poses = predict_video(Estimator(), video, batch_size=7)
+    keypoints, confidence = to_numpy(poses)
     np.testing.assert_allclose(keypoints, expected[..., :2], rtol=1e-6)
     np.testing.assert_allclose(confidence, expected[..., 2], rtol=1e-6)
     assert keypoints.dtype == np.float32
+    assert poses.attrs["fps"] == 25
+    np.testing.assert_allclose(poses["time"], np.arange(60) / 25, atol=1e-6)
+    np.testing.assert_array_equal(poses["frame"], range(60))
+    assert poses["keypoint"].values.tolist() == ["keypoint_0", "keypoint_1"]
+
+
+def test_frames_can_be_given_in_place_of_a_file(video, expected, tmp_path):
+    X = np.asarray(VideoFrames(video))
+    poses = predict_video(Estimator(), X)
+    np.testing.assert_allclose(to_numpy(poses)[0], expected[..., :2], rtol=1e-6)
+    assert poses.attrs["time_unit"] == "frames"
+    out = predict_video(Estimator(), VideoFrames(video, step=7), out=tmp_path / "poses.csv")
+    np.testing.assert_array_equal(read_poses(out)["frame"], range(0, 60, 7))
+    with pytest.raises(ValueError, match="region and step belong to a video file"):
+        predict_video(Estimator(), X, step=2)
+
+
+def n_entries(estimator, video, batch_size):
+    """How often another module calls into `_predictor.py` while a video is predicted."""
+    entries = []
+
+    def watch(frame, event, argument):
+        if event == "call" and frame.f_code.co_filename == _predictor.__file__:
+            entries.append(frame.f_back.f_code.co_filename != _predictor.__file__)
+
+    sys.setprofile(watch)
+    try:
+        predict_video(estimator, video, batch_size=batch_size)
+    finally:
+        sys.setprofile(None)
+    return sum(entries)
+
+
+def test_an_estimator_is_asked_once_a_batch(video):
+    few, many = (n_entries(Estimator(), video, batch_size) for batch_size in (30, 5))
+    assert many - few == 12 - 2  # batches of 60 frames
 
 
 def test_csv_has_the_columns_of_deeplabcut(video, expected, tmp_path):
@@ -136,7 +175,7 @@ def test_an_estimator_without_confidence_has_nan(video):
         def predict(self, X):
             return super().predict(X)
 
-    keypoints, confidence = predict_video(Plain(), video)
+    keypoints, confidence = to_numpy(predict_video(Plain(), video))
     assert np.isfinite(keypoints).all()
     assert np.isnan(confidence).all()
 
@@ -160,7 +199,7 @@ def test_it_refuses_to_overwrite_before_any_work(video, tmp_path):
     ],
 )
 def test_wrong_options_are_told_before_any_work(options, error, message, video, monkeypatch):
-    monkeypatch.setattr("skpose.video._predict.VideoFrames", None)
+    monkeypatch.setattr("skpose.video_poses._predict_video.open_video", None)
     with pytest.raises(error, match=message):
         predict_video(Estimator(), video, **options)
 
@@ -184,12 +223,13 @@ class Counting(Estimator):
         return super().predict(X, return_confidence=return_confidence)
 
 
+@pytest.mark.clock
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
 def test_a_killed_run_goes_on_where_it_stopped(video, expected, tmp_path, monkeypatch):
     out, part = tmp_path / "poses.csv", tmp_path / "poses.csv.part"
     run_and_kill(video, out, lambda: part.exists() and part.stat().st_size > 4096 + 24 * 20)
     assert not out.exists()
-    monkeypatch.setattr("skpose.video._predict._fingerprint", lambda estimator: "same")
+    monkeypatch.setattr("skpose._predictor.Predictor.fingerprint", lambda self: "same")
     estimator = Counting()
     predict_video(estimator, video, out=out, batch_size=2)
     assert 0 < estimator.n_frames <= 60 - 15
@@ -216,7 +256,7 @@ class Stopping(Estimator):
 
 @pytest.fixture
 def same_estimator(monkeypatch):
-    monkeypatch.setattr("skpose.video._predict._fingerprint", lambda estimator: "same")
+    monkeypatch.setattr("skpose._predictor.Predictor.fingerprint", lambda self: "same")
 
 
 @pytest.mark.usefixtures("same_estimator")
@@ -317,8 +357,8 @@ def test_a_warning_about_the_video_reaches_the_caller(numbered, tmp_path):
     )
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.warns(UserWarning, match="cut short"):
-        keypoints, _ = predict_video(Estimator(), path)
-    assert 0 < len(keypoints) < 60
+        poses = predict_video(Estimator(), path)
+    assert 0 < poses.sizes["time"] < 60
 
 
 @pytest.fixture
@@ -379,7 +419,7 @@ def test_many_videos_go_on_after_a_kill(videos, tmp_path):
     assert estimator.n_frames == 12
     assert [len(read_csv(out)) for out in outs] == [10, 11, 12]
     assert not list(tmp_path.glob("*.done"))
-    with pytest.raises(FileExistsError):
+    with pytest.raises(FileExistsError, match=r"a\.csv exists"):
         predict_videos(estimator, videos, out=tmp_path)
 
 
@@ -403,11 +443,11 @@ def test_mistakes_with_many_videos_are_told_before_any_work(videos, tmp_path):
 
 
 def test_progress_tells_speed_and_time_left(capsys):
-    with VideoProgress(100, 20, name="/some/video.mp4", interval=0) as progress:
+    with Progress(100, "video.mp4", n_done=20, unit="frames", interval=0) as progress:
         progress._start -= 4
         progress.advance(40)
-    assert capsys.readouterr().err == "video.mp4  60/100  10 frames/s  0:04 left\n"
-    with VideoProgress(100, verbose=0, interval=0) as progress:
+    assert capsys.readouterr().err == "video.mp4 60/100  10 frames/s  0:04 left\n"
+    with Progress(100, "video.mp4", verbose=0, interval=0) as progress:
         progress.advance(40)
     assert capsys.readouterr().err == ""
     assert format_duration(3723) == "1:02:03"
@@ -429,9 +469,9 @@ def test_progress_is_a_bar_in_a_terminal(video, monkeypatch):
 def test_tables_are_written_in_blocks(ending, tmp_path, monkeypatch):
     poses = np.random.default_rng(0).normal(size=(25, 3, 3)).astype(np.float32)
     names = ["snout", "ear_é", "tail"]
-    write_table(tmp_path / f"whole{ending}", poses, names=names)
-    monkeypatch.setattr("skpose.video._table._BLOCK", 4)
-    write_table(tmp_path / f"blocks{ending}", poses, names=names)
+    write_rows(tmp_path / f"whole{ending}", poses, names=names)
+    monkeypatch.setattr("skpose.poses._write._BLOCK", 4)
+    write_rows(tmp_path / f"blocks{ending}", poses, names=names)
     contents = [(tmp_path / f"{name}{ending}").read_bytes() for name in ("whole", "blocks")]
     if ending == ".npz":  # compressed in other portions, with a time of writing
         with np.load(tmp_path / "blocks.npz") as file:

@@ -1,24 +1,20 @@
 """Poses in all frames of a video."""
 
 from contextlib import closing
-from inspect import signature
 import json
 import os
 from pathlib import Path
 
 import joblib
 import numpy as np
-from sklearn.pipeline import Pipeline
 
+from skpose._background import Writer, read_ahead
+from skpose._predictor import Predictor
+from skpose._progress import Progress
 from skpose.base import check_batch_size
-from skpose.plot._inputs import final_estimator, predict_with_confidence
-from skpose.runtime import ExportedPoseEstimator
-from skpose.skeleton import number_names
-from skpose.video._frames import VideoFrames
-from skpose.video._part_file import PartFile
-from skpose.video._progress import VideoProgress
-from skpose.video._table import ENDINGS, check_table_path, write_table
-from skpose.video._threads import Writer, read_ahead
+from skpose.poses import check_poses_path, from_numpy, write_rows
+from skpose.video import iterate_batches, open_video, timing
+from skpose.video_poses._part_file import PartFile
 
 __all__ = ["predict_video", "predict_videos"]
 
@@ -28,7 +24,7 @@ _MOST_BYTES_AHEAD = 2**28
 
 def predict_video(
     estimator,
-    path,
+    video,
     *,
     out=None,
     batch_size=None,
@@ -46,37 +42,33 @@ def predict_video(
     Parameters
     ----------
     estimator : estimator
-        A fitted `PoseEstimator`, a Pipeline that ends in one, or anything with
-        ``predict(X, return_confidence=True)``.
-    path : str or path-like
-        The video.
+        Fitted: a `PoseEstimator`, a Pipeline or a search that holds one, or anything with
+        `predict`.
+    video : str, path-like or array-like of shape (n_frames, height, width, n_channels)
+        The video: a file, or its frames.
     out : str or path-like, default=None
-        The file to write. ``.csv`` and ``.h5`` are tables with DeepLabCut's columns (scorer,
-        bodyparts, coords: x, y, likelihood) and the number of the frame as index; HDF5 is laid out
-        as ``pandas.read_hdf`` expects it. ``.npz`` has the arrays ``keypoints``, ``confidence``,
-        ``names`` and ``frames``. None: the poses are returned.
+        The file to write, ``.csv``, ``.h5`` or ``.npz``; see `skpose.poses.write_poses`. None: the
+        poses are returned.
     batch_size : int, default=None
         Frames that are predicted at a time. None: 32.
     region : tuple of (x, y, width, height), default=None
-        The part of each frame to look at, in pixels. None: all of it.
+        The part of each frame of a file to look at, in pixels. None: all of it.
     step : int, default=1
-        Look at every step-th frame only.
+        Look at every step-th frame of a file only.
     overwrite : bool, default=False
         Whether `out` may exist; it is replaced when all frames are done.
     resume : bool, default=True
         Whether to go on with what an earlier run, which was stopped, left in ``<out>.part``. False:
-        start anew.
+        start anew. Of frames that are no file, nothing is left to go on with.
     verbose : int, default=0
         1: show frames a second and the time that is left.
 
     Returns
     -------
-    keypoints : ndarray of shape (n_frames, n_keypoints, 2)
-        (x, y) in pixels of the video, whatever `region` is; float32. Only without `out`.
-    confidence : ndarray of shape (n_frames, n_keypoints)
-        0..1; NaN from an estimator that does not tell it. Only without `out`.
-    out : pathlib.Path
-        The file, in place of the arrays, if `out` was given.
+    xarray.Dataset or pathlib.Path
+        The poses, in memory: ``position`` (x, y in pixels of the video, whatever `region` is) and
+        ``confidence`` (0..1; NaN from an estimator that does not tell it) over time, keypoint and
+        individual; see `skpose.poses`. With `out`, the path of the file.
 
     Raises
     ------
@@ -100,25 +92,36 @@ def predict_video(
     Examples
     --------
     >>> from skpose import load
-    >>> from skpose.video import predict_video
+    >>> from skpose.video_poses import predict_video
     >>> predict_video(load("fly.skpose"), "flies.mp4", out="flies.csv")  # doctest: +SKIP
     PosixPath('flies.csv')
     """
     if out is not None:
-        out = check_table_path(out, overwrite=overwrite)
+        out = check_poses_path(out, overwrite=overwrite)
     batch_size = check_batch_size(batch_size)
-    X = VideoFrames(path, n_channels=_n_channels(estimator), region=region, step=step)
-    names = _names(estimator, path)
-    run = _Run(estimator, X, batch_size, offset=(region or (0, 0))[:2], verbose=verbose)
+    predictor = Predictor(estimator)
+    X = open_video(video, n_channels=predictor.n_channels, region=region, step=step)
+    names = predictor.names(lambda: X[0])
+    run = _Run(predictor, X, batch_size, offset=(region or (0, 0))[:2], verbose=verbose)
     if out is None:
         poses = np.empty((len(X), len(names), 3), dtype=np.float32)
         run.predict(_filler(poses), n_done=0)
-        return poses[..., :2], poses[..., 2]
-    head = _head(estimator, path, region, step, names)
-    part = PartFile(_with_suffix(out, ".part"), head, n_keypoints=len(names), resume=resume)
+        return from_numpy(poses[..., :2], poses[..., 2], names=names, **timing(X))
+    is_file = hasattr(X, "path")
+    head = _head(predictor, X.path if is_file else X, region, step, names)
+    part = _with_suffix(out, ".part")
+    part = PartFile(part, head, n_keypoints=len(names), resume=resume and is_file)
     with part:
         _predict_into(part, run)
-        write_table(out, part.poses(), names=names, frames=X.frame_numbers, overwrite=overwrite)
+        when = timing(X)
+        write_rows(
+            out,
+            part.poses(),
+            names=names,
+            frames=when["frames"],
+            times=when["times"],
+            overwrite=overwrite,
+        )
     part.remove()
     return out
 
@@ -229,8 +232,8 @@ def predict_videos(
 
 
 def _check_outs(paths, folder, ending, *, overwrite, resume):
-    if ending not in ENDINGS:
-        raise ValueError(f"ending must be one of {', '.join(ENDINGS)}, but was {ending!r}.")
+    if ending not in (".csv", ".h5", ".npz"):
+        raise ValueError(f"ending must be '.csv', '.h5' or '.npz', but was {ending!r}.")
     outs = [folder / f"{path.stem}{ending}" for path in paths]
     doubled = sorted({out.name for out in outs if outs.count(out) > 1})
     if doubled:
@@ -247,7 +250,7 @@ def _check_outs(paths, folder, ending, *, overwrite, resume):
     folder.mkdir(parents=True, exist_ok=True)
     for out in outs:
         if not (resume and _with_suffix(out, ".done").exists()):
-            check_table_path(out, overwrite=overwrite)
+            check_poses_path(out, overwrite=overwrite)
     return outs
 
 
@@ -255,8 +258,9 @@ def _predict_one(estimator, path, out, options):
     """Predict a video; give what is wrong with it, so that the others are predicted anyway."""
     done = _with_suffix(out, ".done")
     try:
-        names = _names(estimator, path)
-        head = _head(estimator, path, options["region"], options["step"], names)
+        predictor = Predictor(estimator)
+        names = predictor.names(lambda: open_video(path, n_channels=predictor.n_channels)[0])
+        head = _head(predictor, path, options["region"], options["step"], names)
         if done.exists() and options["resume"] and done.read_text() == _record(head, out):
             return None
         done.unlink(missing_ok=True)
@@ -273,66 +277,31 @@ def _record(head, out):
     return json.dumps([head, status and [status.st_size, status.st_mtime_ns]])
 
 
-def _head(estimator, path, region, step, names):
-    """Say what poses belong to, in plain types."""
-    status = os.stat(path)
+def _head(predictor, path, region, step, names):
+    """Say what poses belong to, in plain types; frames in place of a path tell their shape."""
+    if hasattr(path, "shape"):
+        video = list(path.shape)
+    else:
+        status = os.stat(path)
+        video = [Path(path).name, status.st_size, status.st_mtime_ns]
     return {
-        "video": [Path(path).name, status.st_size, status.st_mtime_ns],
-        "estimator": _fingerprint(estimator),
+        "video": video,
+        "estimator": predictor.fingerprint(),
         "region": None if region is None else [int(n) for n in region],
         "step": int(step),
         "names": list(names),
     }
 
 
-def _fingerprint(estimator):
-    """Give a text that is the same for estimators that predict the same."""
-    final = final_estimator(estimator)
-    is_exported = isinstance(final, ExportedPoseEstimator)
-    if not is_exported and not hasattr(final, "model_"):
-        return joblib.hash(estimator)
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    steps = estimator[:-1] if isinstance(estimator, Pipeline) else []
-    steps = [(type(step).__name__, step.get_params()) for step in steps]
-    if is_exported:
-        return joblib.hash([steps, final.read(), final.precision])
-    steps.append((type(final.targets_).__name__, final.targets_.get_params()))
-    settings = [final.subpixel_, final.n_keypoints_]
-    return joblib.hash([steps, settings, final.model_.get_weights()])
-
-
 def _with_suffix(path, suffix):
     return path.with_name(path.name + suffix)
-
-
-def _n_channels(estimator):
-    return getattr(final_estimator(estimator), "image_shape_", (0, 0, 3))[2]
-
-
-def _names(estimator, path):
-    """Give the names of the bodyparts."""
-    final = final_estimator(estimator)
-    if getattr(final, "skeleton", None) is not None:
-        return tuple(final.skeleton.names)
-    n_keypoints = getattr(final, "n_keypoints_", None)
-    if n_keypoints is None:
-        frame = VideoFrames(path, n_channels=_n_channels(estimator))[:1]
-        n_keypoints = predict_with_confidence(estimator, frame)[0].shape[1]
-    return number_names(n_keypoints)
-
-
-def _predict(estimator, images, batch_size):
-    final = final_estimator(estimator)
-    if final is estimator and "batch_size" in signature(final.predict).parameters:
-        return final.predict(images, return_confidence=True, batch_size=batch_size)
-    return predict_with_confidence(estimator, images)
 
 
 class _Run:
     """Frames are decoded in a thread, predicted in the caller's, and written in another."""
 
-    def __init__(self, estimator, X, batch_size, *, offset, verbose):
-        self.estimator = estimator
+    def __init__(self, predictor, X, batch_size, *, offset, verbose):
+        self.predictor = predictor
         self.X = X
         self.batch_size = batch_size
         self.offset = np.asarray(offset)
@@ -341,7 +310,7 @@ class _Run:
     def predict(self, write, *, n_done):
         """Predict the frames from `n_done` on, and give each batch's poses to `write`."""
         with (
-            VideoProgress(len(self.X), n_done, name=self.X.path, verbose=self.verbose) as progress,
+            self._progress(n_done) as progress,
             Writer(write) as writer,
             closing(read_ahead(self._batches(n_done), self._n_ahead())) as batches,
         ):
@@ -349,16 +318,20 @@ class _Run:
                 writer.put(self._poses(images))
                 progress.advance(len(images))
 
+    def _progress(self, n_done):
+        name = Path(getattr(self.X, "path", "frames")).name
+        return Progress(len(self.X), name, n_done=n_done, unit="frames", verbose=self.verbose)
+
     def _n_ahead(self):
         n_bytes = self.batch_size * int(np.prod(self.X.shape[1:]))
         return min(max(_MOST_BYTES_AHEAD // n_bytes, 1), _MOST_AHEAD)
 
     def _batches(self, start):
-        for _, images in self.X.iter_batches(self.batch_size, start=start):
+        for _, images in iterate_batches(self.X, self.batch_size, start):
             yield images
 
     def _poses(self, images):
-        keypoints, confidence = _predict(self.estimator, images, self.batch_size)
+        keypoints, confidence = self.predictor.predict(images, self.batch_size)
         poses = np.full((*keypoints.shape[:2], 3), np.nan, dtype=np.float32)
         poses[..., :2] = keypoints + self.offset
         if confidence is not None:

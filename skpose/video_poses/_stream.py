@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 
 from skpose._opencv import import_opencv
-from skpose.plot._inputs import final_estimator, predict_with_confidence
+from skpose._predictor import Predictor
 
 __all__ = ["PoseStream", "StreamedPose"]
 
@@ -110,7 +110,7 @@ class PoseStream:
     --------
     >>> import numpy as np
     >>> from skpose.baseline import MeanPoseRegressor
-    >>> from skpose.video import PoseStream
+    >>> from skpose.video_poses import PoseStream
     >>> frames = np.zeros((3, 16, 16, 1), dtype=np.uint8)
     >>> estimator = MeanPoseRegressor().fit(frames, np.full((3, 2, 2), 5.0))
     >>> for pose in PoseStream(estimator, frames, drop=False):
@@ -155,7 +155,8 @@ class PoseStream:
         """
         if self.is_running:
             return self
-        source = _open(self.source, self.estimator, self.frame_rate, self.drop)
+        self._predictor = Predictor(self.estimator)
+        source = _open(self.source, self._predictor.n_channels, self.frame_rate, self.drop)
         try:
             first = source.peek()
             for _ in range(0 if first is None else _N_WARM):
@@ -216,7 +217,7 @@ class PoseStream:
         return pose
 
     def _predict(self, image):
-        keypoints, confidence = predict_with_confidence(self.estimator, image[np.newaxis])
+        keypoints, confidence = self._predictor.predict(image[np.newaxis])
         return keypoints[0], None if confidence is None else confidence[0]
 
 
@@ -361,10 +362,9 @@ class _Camera:
             raise OSError(f"{self._name} gives no frames any more. Was it unplugged?")
 
 
-def _open(source, estimator, frame_rate, drop):
-    n_channels = getattr(final_estimator(estimator), "image_shape_", (0, 0, 3))[2]
+def _open(source, n_channels, frame_rate, drop):
     if isinstance(source, Path) or (isinstance(source, str) and Path(source).is_file()):
-        from skpose.video._frames import VideoFrames
+        from skpose.video import VideoFrames
 
         source = VideoFrames(source, n_channels=n_channels)
     if isinstance(source, str | Integral):

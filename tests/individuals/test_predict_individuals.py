@@ -2,9 +2,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import Bunch
 
-from skpose.individuals import make_tracks, predict_individuals
+from skpose.individuals import make_tracks
+from skpose.individuals import predict_individuals as predict_dataset
+from skpose.poses import to_numpy
 from skpose.preprocessing import ImageResizer
+
+
+def predict_individuals(*args, **options):
+    """Predict, and give the arrays of the poses."""
+    poses = predict_dataset(*args, **options)
+    keypoints, confidence = to_numpy(poses)
+    ids = poses["individual"].values.tolist()
+    return Bunch(keypoints=keypoints, confidence=confidence, ids=ids)
 
 
 @pytest.fixture
@@ -33,7 +44,7 @@ def test_poses_are_in_pixels_of_the_video(marker, video, positions, align):
     poses = predict_individuals(marker, video, tracks, align=align)
     assert poses.keypoints.shape == (10, 2, 2, 2)
     assert poses.keypoints.dtype == np.float32
-    assert poses.ids == [0, 1]
+    assert poses.ids == ["0", "1"]
     # aligned crops have pixels of their own, up to half a diagonal away
     np.testing.assert_allclose(poses.keypoints[:, :, 0], positions, atol=1e-5 + 0.75 * align)
     np.testing.assert_allclose(
@@ -73,7 +84,7 @@ def test_short_gaps_are_filled(marker, video, positions):
 
 def test_ids_of_numbers_are_in_order(marker, video, positions):
     tracks = make_tracks(positions[:, ::-1], ids=[7, 2])
-    assert predict_individuals(marker, video, tracks).ids == [2, 7]
+    assert predict_individuals(marker, video, tracks).ids == ["2", "7"]
 
 
 def test_each_frame_is_read_once_and_in_order(marker, video, positions):

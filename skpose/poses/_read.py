@@ -1,0 +1,111 @@
+"""Poses from files, of one animal and of several."""
+
+from pathlib import Path
+
+import numpy as np
+
+from skpose.poses._dataset import ONLY_ONE, from_numpy
+from skpose.poses._tables import COORDS, read_table
+from skpose.skeleton import number_names
+
+__all__ = ["read_poses"]
+
+
+def read_poses(path, *, frame_rate=None):
+    """Read poses that skpose wrote, or DeepLabCut, or another program with its columns.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``.csv`` or ``.h5``: a table with DeepLabCut's columns, of one animal or of several.
+        ``.npz``: the arrays ``keypoints``, ``confidence`` and, where there are such, ``names``,
+        ``frames``, ``times`` and ``individuals``.
+    frame_rate : float, default=None
+        Frames a second, to have ``time`` in seconds, which tables do not tell.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``position`` (x, y in pixels; NaN where there is none) and ``confidence`` (NaN where the
+        file does not tell it) over time, keypoint and individual; see `skpose.poses`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is no table of poses; it says what is wrong with it.
+
+    See Also
+    --------
+    write_poses : Writes them.
+
+    Notes
+    -----
+    Files are read as plain numbers and texts: nothing in them is unpickled or run.
+
+    Examples
+    --------
+    >>> from skpose.poses import from_numpy, read_poses, write_poses
+    >>> _ = write_poses("poses.csv", from_numpy([[[1.0, 2.0]]], names=["head"]))
+    >>> poses = read_poses("poses.csv", frame_rate=25)
+    >>> poses.position.values.ravel().tolist(), poses.keypoint.values.tolist()
+    ([1.0, 2.0], ['head'])
+    """
+    path = Path(path)
+    read = {".csv": _read_table, ".h5": _read_table, ".npz": _read_npz}.get(path.suffix.lower())
+    if read is None:
+        raise ValueError(f"Poses are read from .csv, .h5 or .npz, but {path} ends otherwise.")
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    arrays = read(path)
+    try:
+        return from_numpy(**arrays, frame_rate=frame_rate)
+    except ValueError as error:
+        raise ValueError(f"{path} is no whole file of poses: {error}") from error
+
+
+def _read_npz(path):
+    try:
+        with path.open("rb") as content, np.load(content) as file:
+            arrays = {name: file[name] for name in file.files}
+    except Exception as error:  # zipfile's, zlib's and NumPy's have nothing in common
+        raise ValueError(f"{path} cannot be read as .npz: {error}.") from error
+    if missing := {"keypoints", "confidence"} - set(arrays):
+        raise ValueError(f"{path} has no poses: it lacks {' and '.join(sorted(missing))}.")
+    if arrays["keypoints"].ndim not in (3, 4):
+        raise ValueError(f"{path}: its keypoints have the shape {arrays['keypoints'].shape}.")
+    individuals = arrays.get("individuals")
+    return {
+        "keypoints": arrays["keypoints"],
+        "confidence": arrays["confidence"],
+        "names": arrays.get("names", number_names(arrays["keypoints"].shape[-2])),
+        "individuals": [ONLY_ONE]
+        if individuals is None and arrays["keypoints"].ndim == 3
+        else individuals,
+        "frames": arrays.get("frames"),
+        "times": arrays.get("times"),
+    }
+
+
+def _read_table(path):
+    table = read_table(path)
+    rows = table.arrange(COORDS).astype(np.float32)
+    *individuals, names = table.places
+    return {
+        "keypoints": rows[..., :2],
+        "confidence": rows[..., 2],
+        "names": names,
+        "individuals": individuals[0] if individuals else [ONLY_ONE],
+        "frames": _as_numbers(np.array([entry[-1] for entry in table.index])),
+    }
+
+
+def _as_numbers(frames):
+    """Return the numbers of frames as integers, and names of images as they are."""
+    try:
+        numbers = frames.astype(np.float64)
+        whole = numbers.astype(np.int64)
+    except (TypeError, ValueError):
+        return frames.astype(str)
+    return whole if np.array_equal(whole, numbers) else frames.astype(str)

@@ -1,0 +1,201 @@
+"""Tables with DeepLabCut's columns, of poses or of labels, as they lie in CSV and HDF5 files."""
+
+import csv
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from skpose.poses._pandas_hdf5 import read_table as read_hdf5_table
+
+__all__ = ["COORDS", "LEVELS", "Table", "read_table"]
+
+COORDS = ("x", "y", "likelihood")
+LEVELS = ("scorer", "individuals", "bodyparts", "coords")
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+
+
+class Table(NamedTuple):
+    """The rows and columns of a file."""
+
+    path: Path
+    levels: list  # names of the rows of column names
+    columns: list  # of tuples of str, one of each level
+    index: list  # of tuples: the number of a frame, or the parts of an image's path
+    values: np.ndarray  # (n_rows, n_columns), float64
+
+    @property
+    def places(self):
+        """list of list of str: the individuals, where there is such a level, and the bodyparts."""
+        rows = list(zip(*self.columns, strict=True)) or [()] * len(self.levels)
+        return [list(dict.fromkeys(names)) for names in rows[1:-1]]
+
+    def arrange(self, coords, names=None):
+        """Return the values by individual (if there is such a level), bodypart and coordinate.
+
+        Parameters
+        ----------
+        coords : sequence of str
+            The coordinates to return.
+        names : sequence of str, default=None
+            The bodyparts to return. None: all.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, ..., n_keypoints, n_coords)
+            NaN for what the table does not have.
+        """
+        *individuals, bodyparts = self.places
+        bodyparts = bodyparts if names is None else list(names)
+        places = [(name,) for name in bodyparts]
+        for group in individuals:
+            places = [(individual, *place) for individual in group for place in places]
+        where = {column[1:]: i for i, column in enumerate(self.columns)}
+        padded = np.column_stack([self.values, np.full(len(self.values), np.nan)])
+        order = [where.get((*place, coord), -1) for place in places for coord in coords]
+        sizes = [len(group) for group in (*individuals, bodyparts)]
+        return padded[:, order].reshape(len(self.values), *sizes, len(coords))
+
+
+def read_table(path):
+    """Read a table with DeepLabCut's columns.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A ``.csv`` file or an HDF5 file of pandas.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    ValueError
+        If the file is no such table, is damaged or cut short, or its columns contradict each other;
+        it names the file.
+    """
+    table = (_read_csv if path.suffix.lower() == ".csv" else _read_hdf5)(path)
+    if table.levels not in (list(LEVELS), [LEVELS[0], *LEVELS[2:]]):
+        raise _no_table(path, table.levels)
+    _check_columns(table)
+    if np.isinf(table.values).any():
+        raise ValueError(f"{path} has coordinates that are infinite. NaN, or nothing, is none.")
+    return table
+
+
+def _no_table(path, levels):
+    return ValueError(
+        f"{path} is no table of poses or labels: its rows of column names must be scorer, "
+        f"(individuals,) bodyparts and coords, but are {', '.join(map(str, levels)) or 'missing'}."
+    )
+
+
+def _read_csv(path):
+    header, n_index = _read_header(path)
+    n_columns = n_index + len(header["coords"])
+    _check_whole(path, len(header), n_columns)
+    table = _read_body(path, len(header), n_index, n_columns)
+    table = table.dropna(how="all")  # a last row of commas, which spreadsheets add
+    for i, dtype in enumerate(table.dtypes[n_index:]):
+        if len(table) and dtype.kind not in "fi":
+            raise ValueError(
+                f"{path} has something else than numbers in the column "
+                f"{' '.join(names[i] for names in header.values())}."
+            )
+    columns = list(zip(*header.values(), strict=True))
+    index = table.iloc[:, :n_index].fillna("").itertuples(index=False, name=None)
+    values = table.iloc[:, n_index:].to_numpy(dtype=np.float64)
+    return Table(path, list(header), columns, list(index), values)
+
+
+def _read_header(path):
+    """Read the rows of column names: {level: names}, and the number of columns before them."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(islice(csv.reader(file), len(LEVELS)))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(
+            f"{path} is not a text in UTF-8 ({error}). Save it again as CSV (UTF-8)."
+        ) from error
+    levels = [row[0].strip() if row else "" for row in rows]
+    for separator, name in _SEPARATORS.items():
+        if levels and levels[0].startswith(f"scorer{separator}"):
+            raise ValueError(f"{path} has {name} between its columns. Save it with commas.")
+    if "coords" not in levels or levels[0] != "scorer":
+        raise _no_table(path, levels)
+    # A table of labels may have its image in three columns: folder, video and name.
+    n_index = next((i for i, cell in enumerate(rows[0][1:], 1) if cell.strip()), 1)
+    header = rows[: levels.index("coords") + 1]
+    if len({len(row) for row in header}) > 1:
+        raise ValueError(f"{path} is damaged: its rows of column names differ in length.")
+    return {row[0].strip(): row[n_index:] for row in header}, n_index
+
+
+def _read_body(path, n_header, n_index, n_columns):
+    import pandas as pd
+
+    options = {"skiprows": n_header, "header": None, "index_col": False, "encoding": "utf-8-sig"}
+    types = {i: str for i in range(n_index)}
+    try:
+        return pd.read_csv(path, names=range(n_columns), dtype=types, **options)
+    except pd.errors.EmptyDataError:  # nothing behind the names
+        return pd.DataFrame(columns=range(n_columns))
+    except (ValueError, pd.errors.ParserError) as error:
+        raise ValueError(f"{path} cannot be read as a table: {error}.") from error
+
+
+def _check_whole(path, n_header, n_columns):
+    """Check that each row has as many cells as there are columns, which pandas fills up."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            line = line.strip(b"\r\n")
+            if number <= n_header or not line.strip(b", ") or b'"' in line:
+                continue
+            n_cells = line.count(b",") + 1
+            if n_cells != n_columns:
+                raise ValueError(
+                    f"{path} is damaged or cut short: line {number} has {n_cells} cells, but there "
+                    f"are {n_columns} columns."
+                )
+
+
+def _read_hdf5(path):
+    try:
+        with h5py.File(path, "r") as file:
+            levels, columns, index, values = read_hdf5_table(file, path)
+    except Exception as error:  # of a damaged file, it may be any
+        if str(path) in str(error):
+            raise
+        raise ValueError(
+            f"{path} cannot be read as a table: it is another kind of file, or damaged ({error}). "
+            "DeepLabCut writes a .csv file beside it, which can be read too."
+        ) from error
+    return Table(path, levels, columns, index, values)
+
+
+def _check_columns(table):
+    path, columns = table.path, table.columns
+    coords = {column[-1] for column in columns}
+    if not {"x", "y"} <= coords:
+        raise ValueError(f"{path} has no columns x and y for the bodyparts.")
+    if "z" in coords:
+        raise ValueError(f"{path} has poses in three dimensions, x, y and z; two are read.")
+    scorers = list(dict.fromkeys(column[0] for column in columns))
+    if len(scorers) > 1:
+        raise ValueError(
+            f"{path} has columns of several scorers, {', '.join(scorers)}. Keep those of one."
+        )
+    doubled = sorted({column[1:] for column in columns if columns.count(column) > 1})
+    if doubled:
+        doubled = ", ".join(" ".join(column) for column in doubled[:5])
+        raise ValueError(f"{path} has columns twice: {doubled}.")
+    places = {}
+    for column in columns:
+        places.setdefault(column[1:-1], set()).add(column[-1])
+    lacking = [" ".join(place) for place, coords in places.items() if not {"x", "y"} <= coords]
+    if lacking:
+        raise ValueError(f"{path} lacks the x or y of {', '.join(lacking[:5])}.")

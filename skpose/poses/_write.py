@@ -1,0 +1,189 @@
+"""Poses as files that other programs read."""
+
+import zipfile
+
+import numpy as np
+
+from skpose._files import check_output, replacing
+from skpose.base import batch_slices
+from skpose.poses._dataset import check_poses, is_of_one
+from skpose.poses._pandas_hdf5 import write_table
+from skpose.poses._tables import COORDS, LEVELS
+
+__all__ = ["check_poses_path", "write_poses", "write_rows"]
+
+_ENDINGS = (".csv", ".h5", ".npz")
+_SCORER = "skpose"
+_BLOCK = 4096  # frames that are converted at a time
+
+
+def write_poses(path, poses, *, overwrite=False):
+    """Write poses to a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``.csv`` or ``.h5``: a table with the columns of DeepLabCut (scorer, individuals where they
+        have names, bodyparts, coords: x, y, likelihood) and the number of the frame as index; HDF5
+        is laid out as ``pandas.read_hdf`` expects it. ``.npz``: the arrays ``keypoints``,
+        ``confidence``, ``names``, ``frames``, ``times`` and, where they have names,
+        ``individuals``.
+    poses : xarray.Dataset
+        What `skpose.poses.from_numpy`, `read_poses` and the functions that predict return, or a
+        Dataset of movement.
+    overwrite : bool, default=False
+        Whether the file may exist.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    ValueError
+        If `path` ends otherwise.
+
+    See Also
+    --------
+    read_poses : Reads it.
+
+    Notes
+    -----
+    Tables hold no times, only the numbers of frames; give `read_poses` the frame rate to have them
+    again.
+
+    Examples
+    --------
+    >>> from skpose.poses import from_numpy, write_poses
+    >>> poses = from_numpy([[[1.0, 2.0]]], [[0.5]], names=["head"])
+    >>> print(write_poses("poses.csv", poses).read_text())
+    scorer,skpose,skpose,skpose
+    bodyparts,head,head,head
+    coords,x,y,likelihood
+    0,1.0,2.0,0.5
+    <BLANKLINE>
+    """
+    poses = check_poses(poses)
+    position = poses["position"].values.transpose(0, 3, 2, 1)
+    confidence = poses["confidence"].values.transpose(0, 2, 1)[..., np.newaxis]
+    return write_rows(
+        path,
+        np.concatenate([position, confidence], axis=3),
+        names=poses["keypoint"].values.tolist(),
+        individuals=None if is_of_one(poses) else poses["individual"].values.tolist(),
+        frames=poses["frame"].values,
+        times=poses["time"].values if poses.attrs.get("time_unit") == "seconds" else None,
+        overwrite=overwrite,
+    )
+
+
+def check_poses_path(path, *, overwrite=False):
+    """Check that poses can be written to a file, before any work starts; return its path."""
+    return check_output(path, what="Poses", endings=_ENDINGS, overwrite=overwrite)
+
+
+def write_rows(path, rows, *, names, individuals=None, frames=None, times=None, overwrite=False):
+    """Write poses to a file, a part at a time, from an array that may be on disk.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; see `write_poses`.
+    rows : array-like of shape (n_frames, ..., n_keypoints, 3)
+        x, y and confidence; anything that can be sliced. With `individuals`, of shape (n_frames,
+        n_individuals, n_keypoints, 3).
+    names, individuals : sequence of str
+        Of the bodyparts and of the individuals (None: there is one, without a name).
+    frames : array-like of shape (n_frames,), default=None
+        Number or file of each. None: numbers from 0.
+    times : array-like of shape (n_frames,), default=None
+        In seconds; None: not known.
+    overwrite : bool, default=False
+        Whether the file may exist.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+    """
+    path = check_poses_path(path, overwrite=overwrite)
+    frames = np.asarray(np.arange(len(rows)) if frames is None else frames)
+    table = _Table(rows, list(names), individuals, frames, times)
+    write = {".csv": _write_csv, ".h5": _write_hdf5, ".npz": _write_npz}[path.suffix.lower()]
+    with replacing(path, overwrite=overwrite) as temporary:
+        write(temporary, table)
+    return path
+
+
+class _Table:
+    """Rows of poses, and what their columns are."""
+
+    def __init__(self, rows, names, individuals, frames, times):
+        self.rows = rows
+        self.frames = frames
+        self.times = times
+        self.names = names
+        self.individuals = individuals
+        places = [[str(name) for name in names]]
+        if individuals is not None:
+            places = [[str(name) for name in individuals], *places]
+        self.columns = [[_SCORER], *places, list(COORDS)]
+        self.levels = LEVELS if individuals is not None else (LEVELS[0], *LEVELS[2:])
+
+    def blocks(self):
+        """Yield (slice, ndarray of shape (n_rows, n_columns)), a part at a time."""
+        for part in batch_slices(len(self.rows), _BLOCK):
+            block = np.asarray(self.rows[part])
+            yield part, block.reshape(len(block), -1)
+
+
+def _write_csv(path, table):
+    import pandas as pd
+
+    columns = pd.MultiIndex.from_product(table.columns, names=table.levels)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        pd.DataFrame(columns=columns).to_csv(file)
+        for part, block in table.blocks():
+            pd.DataFrame(block, index=table.frames[part]).to_csv(file, header=False)
+
+
+def _write_hdf5(path, table):
+    n_columns = int(np.prod([len(values) for values in table.columns]))
+    write_table(
+        path,
+        table.blocks(),
+        levels=table.levels,
+        names=table.columns,
+        index=table.frames,
+        shape=(len(table.rows), n_columns),
+        dtype=table.rows.dtype,
+    )
+
+
+def _write_npz(path, table):
+    places = tuple(len(values) for values in table.columns[1:-1])
+    shape = (len(table.rows), *places)
+    arrays = {"names": np.array(table.names), "frames": table.frames}
+    if table.times is not None:
+        arrays["times"] = np.asarray(table.times, dtype=np.float64)
+    if table.individuals is not None:
+        arrays["individuals"] = np.array([str(name) for name in table.individuals])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        _stream_array(archive, "keypoints", table, slice(0, 2), (*shape, 2))
+        _stream_array(archive, "confidence", table, 2, shape)
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+def _stream_array(archive, name, table, coords, shape):
+    dtype = np.dtype(table.rows.dtype)
+    head = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+        np.lib.format.write_array_header_2_0(file, head)
+        for _, block in table.blocks():
+            block = block.reshape(len(block), -1, len(COORDS))[..., coords]
+            file.write(np.ascontiguousarray(block).tobytes())

@@ -1,0 +1,96 @@
+"""A video, given as a file or as its frames."""
+
+import os
+
+import numpy as np
+
+from skpose.base import batch_slices, check_images
+from skpose.video._frames import VideoFrames
+
+__all__ = ["iterate_batches", "open_video", "timing"]
+
+
+def open_video(video, *, n_channels=3, region=None, step=1):
+    """Return the frames of a video.
+
+    Parameters
+    ----------
+    video : str, path-like or array-like of shape (n_frames, height, width, n_channels)
+        A file, or frames in order, such as `VideoFrames`.
+    n_channels : {1, 3}, default=3
+        Number of channels to read of a file.
+    region : tuple of (x, y, width, height), default=None
+        The part of each frame of a file, in pixels. None: all of it.
+    step : int, default=1
+        Take every step-th frame of a file.
+
+    Returns
+    -------
+    VideoFrames or array-like of shape (n_frames, height, width, n_channels)
+
+    Raises
+    ------
+    ValueError
+        If `region` or `step` are given with frames, or these are no images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose.video import open_video
+    >>> open_video(np.zeros((5, 8, 8, 1), dtype=np.uint8)).shape
+    (5, 8, 8, 1)
+    """
+    if isinstance(video, str | os.PathLike):
+        return VideoFrames(video, n_channels=n_channels, region=region, step=step)
+    if region is not None or step != 1:
+        raise ValueError(
+            "region and step belong to a video file, but frames were given. Open the file with "
+            "them: VideoFrames(path, region=region, step=step)."
+        )
+    return check_images(video, name="video")
+
+
+def timing(frames):
+    """Return when the frames of a video are, as `skpose.poses.from_numpy` takes it.
+
+    Parameters
+    ----------
+    frames : VideoFrames or array-like of shape (n_frames, ...)
+        What `open_video` returns.
+
+    Returns
+    -------
+    dict
+        ``frames``, the number of each in the video; ``times`` in seconds and ``frame_rate``, None
+        where only a file would tell.
+    """
+    if hasattr(frames, "frame_numbers"):
+        return {
+            "frames": frames.frame_numbers,
+            "times": frames.times,
+            "frame_rate": frames.frame_rate,
+        }
+    return {"frames": np.arange(len(frames)), "times": None, "frame_rate": None}
+
+
+def iterate_batches(frames, batch_size, start=0, stop=None):
+    """Yield (first, images) of the frames of a video in order, some at a time.
+
+    Parameters
+    ----------
+    frames : VideoFrames or array-like of shape (n_frames, height, width, n_channels)
+        What `open_video` returns. What can be sliced without being read, is not read here.
+    batch_size : int
+        Number of frames a batch; the last may have fewer.
+    start : int, default=0
+        The first frame.
+    stop : int, default=None
+        The frame to stop before. None: the end.
+    """
+    if hasattr(frames, "iter_batches"):
+        yield from frames.iter_batches(batch_size, start, stop)
+        return
+    stop = len(frames) if stop is None else stop
+    for part in batch_slices(stop - start, batch_size):
+        first = start + part.start
+        yield first, frames[first : min(start + part.stop, stop)]
