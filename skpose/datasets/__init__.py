@@ -4,6 +4,7 @@ from skpose.datasets._annotation_set import (
     append_images,
     merge_annotations,
     read_annotations,
+    read_sources,
     update_annotations,
     write_annotations,
 )
@@ -12,6 +13,7 @@ from skpose.datasets._deeplabcut import read_deeplabcut
 from skpose.datasets._hdf5_images import HDF5Images
 from skpose.datasets._image_files import ImageFiles
 from skpose.datasets._make_poses import make_poses
+from skpose.datasets._read_labels import read_labels
 
 __all__ = [
     "HDF5Images",
@@ -22,6 +24,8 @@ __all__ = [
     "read_annotations",
     "read_coco",
     "read_deeplabcut",
+    "read_labels",
+    "read_sources",
     "update_annotations",
     "write_annotations",
 ]

@@ -1,17 +1,21 @@
 """The datasets of DeepPoseKit's HDF5 file, as they lie in it."""
 
+import json
 from typing import NamedTuple
 
 import h5py
 import numpy as np
 
+from skpose.base import batch_slices
 from skpose.datasets._hdf5_images import open_hdf5
 from skpose.skeleton import Skeleton
 
 _BYTES_AT_ONCE = 2**25  # of images that are held in memory while they are copied
 _CUT_AT = 10  # bytes to which DeepPoseKit cut names
 _LABELS = ("annotations", "annotated", "skeleton")
-_FOR_EACH_IMAGE = ("images", "annotations", "annotated", "confidence")
+_FOR_EACH_KEYPOINT = ("annotated", "confidence", "occluded")
+_FOR_EACH_IMAGE = ("images", "annotations", *_FOR_EACH_KEYPOINT, "frame_source")
+_REPLACED = (*_FOR_EACH_IMAGE, "source_videos")
 
 
 class StoredLabels(NamedTuple):
@@ -22,14 +26,11 @@ class StoredLabels(NamedTuple):
     annotated: np.ndarray  # (n_samples, n_keypoints)
     table: np.ndarray  # (n_keypoints, 2): parent, partner; -1 for none
     names: list  # of bytes; None: the file has none
-    confidence: np.ndarray  # (n_samples, n_keypoints), NaN: no model's; None: the file has none
-
-    @property
-    def known_confidence(self):
-        """ndarray of shape (n_samples, n_keypoints): NaN where the file has none."""
-        if self.confidence is None:
-            return np.full(self.annotated.shape, np.nan, dtype=np.float32)
-        return self.confidence
+    confidence: np.ndarray  # (n_samples, n_keypoints), NaN: no model's
+    occluded: np.ndarray  # (n_samples, n_keypoints): a person placed it, but could not see it
+    videos: np.ndarray  # (n_samples,), str: what the image's video is known by, "": not known
+    frame_numbers: np.ndarray  # (n_samples,): which frame of it, -1: not known
+    seen: dict  # of video: list of the frames that were taken, which may say more than the above
 
     @property
     def is_missing(self):
@@ -65,18 +66,54 @@ def read_stored(path):
                 f"{', '.join(sorted(file)) or 'nothing'}."
             )
         coordinates, annotated, table = (file[name][...] for name in _LABELS)
-        names = confidence = None
+        names = None
         if "skeleton_names" in file:
             names = np.asarray(file["skeleton_names"][...], dtype=bytes).tolist()
-        if "confidence" in file:
-            confidence = file["confidence"][...].astype(np.float32)
-    _check_shapes(path, coordinates, annotated, table, names, confidence)
+        optional = {name: file[name][...] for name in ("confidence", "occluded") if name in file}
+        source, videos = _read_source(file)
+        seen = json.loads(file["sources"].asstr()[()]) if "sources" in file else {}
+    if source is not None:
+        optional["frame_source"] = source
+    _check_shapes(path, coordinates, annotated, table, names, optional)
+    if source is None:
+        source, videos = _source_from_seen(seen, len(coordinates))
+    index, numbers = source.T
+    unknown = np.full(annotated.shape, np.nan)
     return StoredLabels(
-        path, coordinates.astype(float), annotated.astype(bool), table, names, confidence
+        path,
+        coordinates.astype(float),
+        annotated.astype(bool),
+        table,
+        names,
+        optional.get("confidence", unknown).astype(np.float32),
+        optional.get("occluded", np.zeros(annotated.shape)).astype(bool),
+        np.array([*videos, ""])[index],
+        np.where(index < 0, -1, numbers),
+        seen,
     )
 
 
-def _check_shapes(path, coordinates, annotated, table, names, confidence):
+def _read_source(file):
+    """Return the number of each image's video and of its frame, and what the videos are called."""
+    if "frame_source" not in file or "source_videos" not in file:
+        return None, []
+    return file["frame_source"][...], [str(name) for name in file["source_videos"].asstr()[...]]
+
+
+def _source_from_seen(seen, n_samples):
+    """Fill in where frames come from, for sets that only tell which frames were taken of a video.
+
+    With several videos, which image is which cannot be told any more.
+    """
+    source = np.full((n_samples, 2), -1)
+    if len(seen) == 1:
+        ((_, numbers),) = seen.items()
+        if len(numbers) == n_samples:
+            source = np.stack([np.zeros(n_samples, dtype=int), np.asarray(numbers)], axis=1)
+    return source, list(seen)
+
+
+def _check_shapes(path, coordinates, annotated, table, names, optional):
     n_keypoints = len(np.atleast_1d(table))
     n_samples = len(np.atleast_1d(coordinates))
     expected = {
@@ -85,8 +122,9 @@ def _check_shapes(path, coordinates, annotated, table, names, confidence):
         "annotated": (annotated.shape, (n_samples, n_keypoints)),
         "skeleton_names": ((n_keypoints,) if names is None else np.shape(names), (n_keypoints,)),
     }
-    if confidence is not None:
-        expected["confidence"] = (confidence.shape, (n_samples, n_keypoints))
+    for name, values in optional.items():
+        needed = (n_samples, 2 if name == "frame_source" else n_keypoints)
+        expected[name] = (values.shape, needed)
     for name, (shape, needed) in expected.items():
         if shape != needed:
             raise ValueError(
@@ -153,30 +191,63 @@ def create_images(file, sources):
     images = file.create_dataset("images", (n_samples, *image_shape), dtype=np.uint8)
     position = 0
     for source in sources:
-        for start in range(0, len(source), n_at_once):
-            part = np.asarray(source[start : start + n_at_once])
+        for rows in batch_slices(len(source), n_at_once):
+            part = np.asarray(source[rows])
             images[position : position + len(part)] = part
             position += len(part)
 
 
-def create_labels(file, coordinates, annotated, confidence=None):
-    """Write coordinates, which of them are annotated, and how sure a model was of the others.
+class Labels(NamedTuple):
+    """What is written for each image besides its pixels."""
+
+    coordinates: np.ndarray  # (n_samples, n_keypoints, 2), (x, y) in pixels, -1 for none
+    annotated: np.ndarray  # (n_samples, n_keypoints), bool
+    confidence: np.ndarray  # (n_samples, n_keypoints), 0..1; NaN: no model's
+    occluded: np.ndarray  # (n_samples, n_keypoints), bool
+    videos: np.ndarray  # (n_samples,), str; "": not known
+    frame_numbers: np.ndarray  # (n_samples,), int; -1: not known
+
+    @classmethod
+    def of(cls, stored):
+        """Take what `read_stored` read."""
+        return cls(*(getattr(stored, name) for name in cls._fields))
+
+    @classmethod
+    def join(cls, parts):
+        """Put the labels of several sets of images one after the other."""
+        return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def create_labels(file, labels):
+    """Write labels. What holds nothing but the usual is left out, as DeepPoseKit has none of it.
 
     Parameters
     ----------
     file : h5py.File
-        Where to.
-    coordinates : ndarray of shape (n_samples, n_keypoints, 2)
-        (x, y) in pixels, -1 for none.
-    annotated : ndarray of shape (n_samples, n_keypoints), bool
-        Which of them are annotated.
-    confidence : ndarray of shape (n_samples, n_keypoints) or None
-        0..1; NaN: no model's. None, or nothing but NaN, writes none.
+        Where to; datasets that are there are replaced.
+    labels : Labels
+        What to write.
     """
-    file.create_dataset("annotations", data=coordinates, dtype=np.float64)
-    file.create_dataset("annotated", data=annotated, dtype=bool)
-    if confidence is not None and not np.isnan(confidence).all():
-        file.create_dataset("confidence", data=confidence, dtype=np.float32)
+    datasets = {"annotations": labels.coordinates, "annotated": labels.annotated}
+    if not np.isnan(labels.confidence).all():
+        datasets["confidence"] = labels.confidence.astype(np.float32)
+    if labels.occluded.any():
+        datasets["occluded"] = labels.occluded
+    for name in ("annotations", *_FOR_EACH_KEYPOINT):
+        if name in file:
+            del file[name]
+        if name in datasets:
+            file[name] = datasets[name]
+    if (labels.videos != "").any() and "frame_source" not in file:
+        _create_source(file, labels.videos, labels.frame_numbers)
+
+
+def _create_source(file, videos, frame_numbers):
+    names = [name for name in dict.fromkeys(videos.tolist()) if name]
+    numbers = {name: i for i, name in enumerate(names)} | {"": -1}
+    index = [numbers[name] for name in videos.tolist()]
+    file["frame_source"] = np.stack([index, frame_numbers], axis=1).astype(np.int32)
+    file["source_videos"] = np.array(names, dtype=h5py.string_dtype())
 
 
 def create_skeleton(file, table, names):
@@ -208,7 +279,7 @@ def copy_others(source, file):
         Where to: skeleton, names, datasets of other names and the attributes of the file.
     """
     for name in source:
-        if name not in _FOR_EACH_IMAGE:
+        if name not in _REPLACED:
             source.copy(source[name], file, name)
     for name, value in source.attrs.items():
         file.attrs[name] = value

@@ -8,8 +8,10 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skpose._files import replacing
-from skpose.base import check_images, check_keypoints
+from skpose.base import check_images
+from skpose.datasets._annotation_checks import check_confidence, check_labels
 from skpose.datasets._annotation_layout import (
+    Labels,
     copy_others,
     create_images,
     create_labels,
@@ -40,9 +42,10 @@ def read_annotations(
     skeleton : Skeleton, default=None
         The skeleton to use in place of the file's: for files without names, or with names that
         DeepPoseKit cut at 10 bytes, or with wrong partners. None: the one in the file.
-    labelled : {"annotated", "all"}, default="annotated"
-        Which keypoints are labelled: those that are marked as annotated, or all that have
-        coordinates, which may be a model's guesses that nobody has looked at.
+    labelled : {"annotated", "visible", "all"}, default="annotated"
+        Which keypoints are labelled: those that are marked as annotated, those of them that can be
+        seen, or all that have coordinates, which may be a model's guesses that nobody has looked
+        at.
     frames : {"labelled", "unlabelled", "all"}, default="labelled"
         Which images to give: those with at least one labelled keypoint, those with none, or all.
     key : str, default="images"
@@ -64,6 +67,18 @@ def read_annotations(
         confidence : ndarray of shape (n_samples, n_keypoints)
             How sure a model was of the keypoints that it put there, 0..1
             (`skpose.sampling.initialize_annotations`); NaN for all others.
+        occluded : ndarray of shape (n_samples, n_keypoints), bool
+            Annotated keypoints that a person placed where they cannot be seen.
+        visibility : ndarray of shape (n_samples, n_keypoints), int8
+            What a person said of each keypoint, as `PoseEstimator.fit` takes it: 2 visible, 1
+            occluded, 0 not labelled, -1 looked for in vain.
+        videos : ndarray of shape (n_samples,), str
+            What the video of each image is known by, ``"name, size bytes"``; "" where the file does
+            not tell it.
+        frame_numbers : ndarray of shape (n_samples,), int
+            Which frame of its video each image is; -1 where the file does not tell it.
+        groups : ndarray of shape (n_samples,), str, or None
+            `videos`, to keep a video's frames together when data are split; None if one is unknown.
         skeleton : Skeleton
             The bodyparts.
         index : ndarray of shape (n_samples,)
@@ -103,13 +118,17 @@ def read_annotations(
     ...     print(bunch.images.shape, bunch.index, bunch.keypoints.tolist())
     (2, 8, 8, 1) [0 2] [[[1.0, 2.0]], [[3.0, 4.0]]]
     """
-    _check_option("labelled", labelled, ("annotated", "all"))
+    _check_option("labelled", labelled, ("annotated", "visible", "all"))
     _check_option("frames", frames, ("labelled", "unlabelled", "all"))
     stored = read_stored(path)
     images = _images_of(stored, key)
     skeleton = _skeleton_of(stored, skeleton)
     missing = stored.is_missing
-    is_labelled = stored.annotated if labelled == "annotated" else stored.annotated | ~missing
+    is_labelled = {
+        "annotated": stored.annotated,
+        "visible": stored.annotated & ~stored.occluded,
+        "all": stored.annotated | ~missing,
+    }[labelled]
     keypoints = np.where((is_labelled & ~missing)[..., np.newaxis], stored.coordinates, np.nan)
     index = _choose_frames(frames, labelled, is_labelled, stored)
     images = images.select(index)
@@ -119,14 +138,35 @@ def read_annotations(
         images=images,
         keypoints=keypoints[index],
         annotated=stored.annotated[index],
-        confidence=np.where(stored.annotated, np.nan, stored.known_confidence)[index],
+        confidence=np.where(stored.annotated, np.nan, stored.confidence)[index],
+        occluded=stored.occluded[index],
+        visibility=_visibility(is_labelled, missing, stored.occluded)[index],
+        videos=stored.videos[index],
+        frame_numbers=stored.frame_numbers[index],
+        groups=stored.videos[index] if stored.videos[index].all() else None,
         skeleton=skeleton,
         index=index,
         filename=images.path,
     )
 
 
-def write_annotations(path, images, keypoints=None, *, skeleton, annotated=None, overwrite=False):
+def _visibility(is_labelled, is_missing, is_occluded):
+    visibility = np.where(is_occluded, 1, 2)
+    return np.where(is_labelled, np.where(is_missing, -1, visibility), 0).astype(np.int8)
+
+
+def write_annotations(
+    path,
+    images,
+    keypoints=None,
+    *,
+    skeleton,
+    annotated=None,
+    occluded=None,
+    videos=None,
+    frame_numbers=None,
+    overwrite=False,
+):
     """Write an annotation set that `read_annotations` and DeepPoseKit read.
 
     The file appears, or takes the old one's place, when it is complete. Images larger than memory
@@ -145,6 +185,12 @@ def write_annotations(path, images, keypoints=None, *, skeleton, annotated=None,
     annotated : array-like of shape (n_samples, n_keypoints), bool, default=None
         Which keypoints to mark as annotated; False for a model's guesses. None: those that are not
         NaN.
+    occluded : array-like of shape (n_samples, n_keypoints), bool, default=None
+        Which annotated keypoints cannot be seen where they are. None: none.
+    videos : array-like of shape (n_samples,), str, default=None
+        What the video of each image is known by, ``"name, size bytes"``; "" for none. None: all "".
+    frame_numbers : array-like of shape (n_samples,), int, default=None
+        Which frame of its video each image is; -1 for none. Needed with `videos`.
     overwrite : bool, default=False
         Replace the file if it exists.
 
@@ -165,19 +211,22 @@ def write_annotations(path, images, keypoints=None, *, skeleton, annotated=None,
     The datasets are ``images`` (uint8), ``annotations`` (float64, n_samples x n_keypoints x 2, -1
     where not labelled), ``annotated`` (bool, n_samples x n_keypoints), ``skeleton`` (int32,
     n_keypoints x 2: parent and partner, -1 for none) and ``skeleton_names`` (bytes, UTF-8).
-    `update_annotations` adds ``confidence`` (float32, n_samples x n_keypoints), which DeepPoseKit
-    does not read.
+    What DeepPoseKit does not read is there only where it is needed: ``confidence`` (float32,
+    n_samples x n_keypoints), ``occluded`` (bool, likewise), ``frame_source`` (int32, n_samples x 2:
+    position in ``source_videos`` and number of the frame, -1 for none).
 
     Examples
     --------
     See `read_annotations`.
     """
     images = check_images(images, name="images")
-    _check_skeleton(skeleton)
-    labels = _check_labels(keypoints, annotated, len(images), len(skeleton))
+    _check_is_skeleton(skeleton)
+    labels = check_labels(
+        len(images), len(skeleton), keypoints, annotated, occluded, videos, frame_numbers
+    )
     with replacing(path, overwrite=overwrite) as new, h5py.File(new, "x") as file:
         create_images(file, [images])
-        create_labels(file, *labels)
+        create_labels(file, labels)
         swaps = skeleton.swap_index
         swaps = np.where(swaps == np.arange(len(swaps)), -1, swaps)
         create_skeleton(
@@ -187,7 +236,16 @@ def write_annotations(path, images, keypoints=None, *, skeleton, annotated=None,
         )
 
 
-def append_images(path, images, keypoints=None, *, annotated=None):
+def append_images(
+    path,
+    images,
+    keypoints=None,
+    *,
+    annotated=None,
+    occluded=None,
+    videos=None,
+    frame_numbers=None,
+):
     """Add images to the end of an annotation set.
 
     The file is rewritten and takes the old one's place when it is complete. All else in it stays.
@@ -203,6 +261,8 @@ def append_images(path, images, keypoints=None, *, annotated=None):
     annotated : array-like of shape (n_samples, n_keypoints), bool, default=None
         Which keypoints to mark as annotated; False for a model's guesses. None: those that are not
         NaN.
+    occluded, videos, frame_numbers : array-like, default=None
+        As in `write_annotations`.
 
     Raises
     ------
@@ -234,15 +294,12 @@ def append_images(path, images, keypoints=None, *, annotated=None):
             f"images are {_size(images)}, but those in {path} are {_size(old)}. Resize or crop "
             "them to that size."
         )
-    labels = _check_labels(keypoints, annotated, len(images), len(stored.table))
+    labels = check_labels(
+        len(images), len(stored.table), keypoints, annotated, occluded, videos, frame_numbers
+    )
     with replacing(path, overwrite=True) as new, h5py.File(new, "x") as file:
         create_images(file, [old, images])
-        create_labels(
-            file,
-            np.concatenate([stored.coordinates, labels[0]]),
-            np.concatenate([stored.annotated, labels[1]]),
-            np.concatenate([stored.known_confidence, np.full(labels[1].shape, np.nan)]),
-        )
+        create_labels(file, Labels.join([Labels.of(stored), labels]))
         with open_hdf5(path) as old_file:
             copy_others(old_file, file)
 
@@ -298,16 +355,11 @@ def merge_annotations(paths, out, *, overwrite=False):
         _check_alike(stored, its_images, sets[0], images[0], names)
     with replacing(out, overwrite=overwrite) as new, h5py.File(new, "x") as file:
         create_images(file, images)
-        create_labels(
-            file,
-            np.concatenate([stored.coordinates for stored in sets]),
-            np.concatenate([stored.annotated for stored in sets]),
-            np.concatenate([stored.known_confidence for stored in sets]),
-        )
+        create_labels(file, Labels.join([Labels.of(stored) for stored in sets]))
         create_skeleton(file, sets[0].table, names)
 
 
-def update_annotations(path, index, keypoints, *, annotated=None, confidence=None):
+def update_annotations(path, index, keypoints, *, annotated=None, confidence=None, occluded=None):
     """Change the keypoints of some images of an annotation set.
 
     The file is copied, changed and put in the old one's place when it is complete: it costs about
@@ -326,6 +378,8 @@ def update_annotations(path, index, keypoints, *, annotated=None, confidence=Non
         seen, False for a model's guess. None: those that are not NaN.
     confidence : array-like of shape (n_samples, n_keypoints), default=None
         How sure a model is of its guesses, 0..1; NaN for what is not its guess. None: all NaN.
+    occluded : array-like of shape (n_samples, n_keypoints), bool, default=None
+        Which annotated keypoints cannot be seen where they are. None: none.
 
     Raises
     ------
@@ -362,19 +416,41 @@ def update_annotations(path, index, keypoints, *, annotated=None, confidence=Non
             f"index must hold different numbers from 0 to {n_samples - 1}, the images of {path}, "
             f"but was {index.tolist()}."
         )
-    labels = _check_labels(keypoints, annotated, len(index), len(stored.table))
-    stored.coordinates[index], stored.annotated[index] = labels
-    known = stored.known_confidence
-    known[index] = _check_confidence(confidence, len(index), len(stored.table))
+    n_keypoints = len(stored.table)
+    labels = check_labels(len(index), n_keypoints, keypoints, annotated, occluded)
+    stored.coordinates[index], stored.annotated[index] = labels.coordinates, labels.annotated
+    stored.occluded[index] = labels.occluded
+    stored.confidence[index] = check_confidence(confidence, len(index), n_keypoints)
     with replacing(path, overwrite=True) as new:
         shutil.copyfile(path, new)
         with h5py.File(new, "r+") as file:
-            file["annotations"][...] = stored.coordinates
-            file["annotated"][...] = stored.annotated
-            if "confidence" in file:
-                file["confidence"][...] = known
-            elif confidence is not None:
-                file.create_dataset("confidence", data=known, dtype=np.float32)
+            create_labels(file, Labels.of(stored))
+
+
+def read_sources(path):
+    """Read which frames of which videos are in an annotation set.
+
+    Parameters
+    ----------
+    path : path-like
+        The HDF5 file.
+
+    Returns
+    -------
+    dict of str to list of int
+        Of each video, by what it is known, ``"name, size bytes"``: the numbers of its frames.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a whole annotation set.
+    """
+    stored = read_stored(path)
+    sources = {video: set(numbers) for video, numbers in stored.seen.items()}
+    for video, number in zip(stored.videos.tolist(), stored.frame_numbers.tolist(), strict=True):
+        if video:
+            sources.setdefault(video, set()).add(number)
+    return {video: sorted(numbers) for video, numbers in sources.items()}
 
 
 def _check_option(name, value, options):
@@ -409,7 +485,7 @@ def _skeleton_of(stored, skeleton):
     return read_skeleton(stored)
 
 
-def _check_skeleton(skeleton):
+def _check_is_skeleton(skeleton):
     if not isinstance(skeleton, Skeleton):
         raise TypeError(
             f"skeleton must be a Skeleton, but was {skeleton!r}. Skeleton.from_csv reads one from "
@@ -418,7 +494,7 @@ def _check_skeleton(skeleton):
 
 
 def _check_fits(skeleton, stored):
-    _check_skeleton(skeleton)
+    _check_is_skeleton(skeleton)
     if len(skeleton) != len(stored.table):
         raise ValueError(
             f"skeleton has {len(skeleton)} bodyparts, but {stored.path} has {len(stored.table)}."
@@ -449,40 +525,6 @@ def _check_alike(stored, images, first, first_images, names):
                 f"The skeletons differ: bodypart {i} is {there.decode(errors='replace')!r} in "
                 f"{stored.path}, but {name.decode(errors='replace')!r} in another file."
             )
-
-
-def _check_labels(keypoints, annotated, n_samples, n_keypoints):
-    """Give what is stored for keypoints: coordinates, and which of them are annotated."""
-    shape = (n_samples, n_keypoints)
-    if keypoints is None:
-        keypoints = np.full((*shape, 2), np.nan)
-    keypoints = check_keypoints(
-        keypoints, n_samples=n_samples, n_keypoints=n_keypoints, name="keypoints"
-    )
-    is_nan = np.isnan(keypoints).any(axis=2)
-    if annotated is None:
-        annotated = ~is_nan
-    annotated = np.asarray(annotated)
-    if annotated.shape != shape or annotated.dtype != bool:
-        raise ValueError(
-            f"annotated must be booleans of shape {shape}, (n_samples, n_keypoints), but is "
-            f"{annotated.dtype} of shape {annotated.shape}."
-        )
-    return np.where(is_nan[..., np.newaxis], -1.0, keypoints), annotated
-
-
-def _check_confidence(confidence, n_samples, n_keypoints):
-    """Give confidences as they are stored, NaN for none."""
-    shape = (n_samples, n_keypoints)
-    if confidence is None:
-        return np.full(shape, np.nan)
-    confidence = np.asarray(confidence, dtype=np.float64)
-    if confidence.shape != shape or np.isinf(confidence).any():
-        raise ValueError(
-            f"confidence must be finite numbers or NaN of shape {shape}, (n_samples, n_keypoints), "
-            f"but is of shape {confidence.shape}."
-        )
-    return confidence
 
 
 def _choose_frames(frames, labelled, is_labelled, stored):

@@ -16,6 +16,7 @@ def read_coco(
     *,
     image_dir=None,
     category=None,
+    skeleton=None,
     guess_swaps=True,
     n_channels=None,
     image_size=None,
@@ -31,12 +32,14 @@ def read_coco(
         Folder of the image files. None: that of the JSON file.
     category : str, default=None
         Name of the category to read. None: the only one with keypoints.
+    skeleton : Skeleton, default=None
+        The skeleton; its names choose the bodyparts and their order. None: the file's.
     guess_swaps : bool, default=True
         Take bodyparts whose names differ only in "left" and "right", or in one "L" and "R", for
         left/right partners; the format knows none.
     n_channels : {1, 3}, default=None
         Channels to read, as in `ImageFiles`: 1 for grey images, also where they are stored as RGB.
-    image_size : tuple of (height, width), default=None
+    image_size : int or tuple of (height, width), default=None
         Size in pixels to fill up smaller images to, as in `ImageFiles`.
     return_X_y : bool, default=False
         Give ``(images, keypoints)`` in place of a Bunch.
@@ -50,6 +53,8 @@ def read_coco(
             Images that are read when they are indexed; ``np.asarray(images)`` reads all.
         keypoints : ndarray of shape (n_samples, n_keypoints, 2)
             (x, y) in pixels; NaN where not labelled (visibility 0).
+        visibility : ndarray of shape (n_samples, n_keypoints), int8
+            2 visible, 1 occluded, 0 not labelled.
         skeleton : Skeleton
             The bodyparts.
         groups : ndarray of shape (n_samples,), int
@@ -120,13 +125,18 @@ def read_coco(
     folder = path.parent if image_dir is None else Path(image_dir)
     files = [folder / name for name in _file_names(content["images"], groups, path)]
     images = ImageFiles(files, n_channels=n_channels, image_size=image_size)
-    keypoints = _keypoints(animals, len(category["keypoints"]), path)
+    table = _keypoints(animals, len(category["keypoints"]), path)
+    if skeleton is None:
+        skeleton = _skeleton(category, guess_swaps)
+    table = table[:, _order(skeleton, category["keypoints"], path)]
+    keypoints = np.where(table[..., 2:] > 0, table[..., :2], np.nan)
     if return_X_y:
         return images, keypoints
     return Bunch(
         images=images,
         keypoints=keypoints,
-        skeleton=_skeleton(category, guess_swaps),
+        visibility=table[..., 2].astype(np.int8),
+        skeleton=skeleton,
         groups=groups,
         filenames=np.array(images.paths),
         bboxes=np.array([animal.get("bbox", [np.nan] * 4) for animal in animals], dtype=float),
@@ -182,8 +192,17 @@ def _keypoints(animals, n_keypoints, path):
                 f"{3 * n_keypoints} (x, y and visibility of each)."
             )
     table = np.array([animal["keypoints"] for animal in animals], dtype=float)
-    table = table.reshape(len(animals), n_keypoints, 3)
-    return np.where(table[..., 2:] > 0, table[..., :2], np.nan)
+    return table.reshape(len(animals), n_keypoints, 3)  # x, y, visibility
+
+
+def _order(skeleton, names, path):
+    """Return where the bodyparts of a skeleton are among the file's."""
+    if unknown := [name for name in skeleton.names if name not in names]:
+        raise ValueError(
+            f"skeleton has the bodyparts {', '.join(unknown)}, which {path} does not have; there "
+            f"are {', '.join(names)}."
+        )
+    return [names.index(name) for name in skeleton.names]
 
 
 def _skeleton(category, guess_swaps):

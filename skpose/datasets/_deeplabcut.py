@@ -1,6 +1,5 @@
 """DeepLabCut projects."""
 
-import csv
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -8,15 +7,15 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skpose.datasets._image_files import ImageFiles
+from skpose.poses import read_table
 from skpose.skeleton import Skeleton
 
 _PREFIX = "CollectedData_"
-_FORMATS = (".csv", ".h5")  # the first is preferred: it needs no PyTables
-_HEADER = ("scorer", "individuals", "bodyparts", "coords")
+_FORMATS = (".csv", ".h5")  # the first is preferred: people can read it
 
 
 def read_deeplabcut(
-    project_dir,
+    path,
     *,
     scorer=None,
     videos=None,
@@ -33,8 +32,9 @@ def read_deeplabcut(
 
     Parameters
     ----------
-    project_dir : path-like
-        The project's folder, which has ``labeled-data`` in it.
+    path : path-like
+        The project's folder, which has ``labeled-data`` in it; its ``config.yaml``; or the label
+        file of one video, ``CollectedData_<scorer>.csv`` or ``.h5``.
     scorer : str, default=None
         Who labelled. None: the only one there is.
     videos : sequence of str, default=None
@@ -47,7 +47,7 @@ def read_deeplabcut(
         one "L" and "R", for left/right partners.
     n_channels : {1, 3}, default=None
         Channels to read, as in `ImageFiles`: 1 for grey images, also where they are stored as RGB.
-    image_size : tuple of (height, width), default=None
+    image_size : int or tuple of (height, width), default=None
         Size in pixels to fill up smaller images to, as in `ImageFiles`, for videos of different
         sizes.
     return_X_y : bool, default=False
@@ -62,6 +62,8 @@ def read_deeplabcut(
             Images that are read when they are indexed; ``np.asarray(images)`` reads all.
         keypoints : ndarray of shape (n_samples, n_keypoints, 2)
             (x, y) in pixels; NaN where not labelled.
+        visibility : ndarray of shape (n_samples, n_keypoints), int8
+            2 where labelled, 0 elsewhere.
         skeleton : Skeleton
             The bodyparts.
         groups : ndarray of shape (n_samples,), str
@@ -74,9 +76,8 @@ def read_deeplabcut(
     FileNotFoundError
         If there are no labels, or images are missing.
     ValueError
-        If there are several scorers or animals, a file is damaged or videos differ in size.
-    ImportError
-        If an ``.h5`` file must be read and PyTables is not installed.
+        If there are several scorers or animals, a file is damaged, a frame is listed twice with
+        different labels, or videos differ in size.
 
     See Also
     --------
@@ -86,9 +87,8 @@ def read_deeplabcut(
     Notes
     -----
     Coordinates are taken as they are: whole numbers are the centres of pixels. Images are looked
-    for beside the file that lists them, wherever the project was when they were labelled. An
-    ``.h5`` file of DeepLabCut contains pickled objects, which can run code when they are read: read
-    only those that you trust.
+    for in the folders of the videos that the file names, beside its own folder, wherever the
+    project was when they were labelled. Nothing in an ``.h5`` file is unpickled.
 
     Examples
     --------
@@ -111,19 +111,20 @@ def read_deeplabcut(
     """
     if skeleton is not None and not isinstance(skeleton, Skeleton):
         raise TypeError(f"skeleton must be a Skeleton or None, but was {skeleton!r}.")
-    tables = [_read_table(path) for path in _find_tables(Path(project_dir), scorer, videos)]
+    path = Path(path)
+    tables = [_read_labels(file) for file in _find_tables(path, scorer, videos)]
     names = list(dict.fromkeys(name for table in tables for name in table.keypoints))
     if skeleton is None:
         skeleton = Skeleton.from_names(names, guess_swaps=guess_swaps)
     if unknown := [name for name in skeleton.names if name not in names]:
         raise ValueError(
             f"skeleton has the bodyparts {', '.join(unknown)}, which nobody labelled in "
-            f"{project_dir}; there are {', '.join(names)}."
+            f"{path}; there are {', '.join(names)}."
         )
     keypoints = np.concatenate([_in_order(table, skeleton.names) for table in tables])
-    files = [table.path.parent / file for table in tables for file in table.files]
+    files = [file for table in tables for file in table.files]
     if not files:
-        raise ValueError(f"The label files of {project_dir} list no frames.")
+        raise ValueError(f"The label files of {path} list no frames.")
     images = ImageFiles(files, n_channels=n_channels, image_size=image_size)
     _check_sizes(images, tables)
     if return_X_y:
@@ -131,22 +132,25 @@ def read_deeplabcut(
     return Bunch(
         images=images,
         keypoints=keypoints,
+        visibility=np.where(np.isnan(keypoints).any(axis=2), 0, 2).astype(np.int8),
         skeleton=skeleton,
-        groups=np.array([table.path.parent.name for table in tables for _ in table.files]),
+        groups=np.array([file.parent.name for file in files]),
         filenames=np.array(images.paths),
     )
 
 
-class _Table(NamedTuple):
-    """The labels of one video."""
+class _Labels(NamedTuple):
+    """The labels of one file."""
 
-    path: Path
-    files: list  # names of the images, in the folder of `path`
+    files: list  # of pathlib.Path, the images
     keypoints: dict  # of bodypart: ndarray of shape (n_frames, 2)
 
 
-def _find_tables(project_dir, scorer, videos):
-    """Paths of the label files to read, one for each video."""
+def _find_tables(path, scorer, videos):
+    """Return the paths of the label files to read, one for each video."""
+    if path.is_file() and path.suffix in _FORMATS:
+        return [path]
+    project_dir = path.parent if path.suffix == ".yaml" else path
     folder = project_dir / "labeled-data"
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -155,8 +159,8 @@ def _find_tables(project_dir, scorer, videos):
         )
     found = {}
     for suffix in _FORMATS:
-        for path in sorted(folder.glob(f"*/{_PREFIX}*{suffix}")):
-            found.setdefault(path.stem.removeprefix(_PREFIX), {}).setdefault(path.parent.name, path)
+        for file in sorted(folder.glob(f"*/{_PREFIX}*{suffix}")):
+            found.setdefault(file.stem.removeprefix(_PREFIX), {}).setdefault(file.parent.name, file)
     scorer = _choose_scorer(found, scorer, folder)
     if videos is None:
         videos = sorted(found[scorer])
@@ -186,86 +190,60 @@ def _choose_scorer(found, scorer, folder):
     return next(iter(found)) if scorer is None else scorer
 
 
-def _read_table(path):
-    header, rows = (_read_csv if path.suffix == ".csv" else _read_hdf)(path)
-    if "individuals" in header:
+def _read_labels(path):
+    table = read_table(path)
+    if "individuals" in table.levels:
         raise ValueError(
             f"{path} is of a multi-animal project, with several individuals in a frame, but a pose "
             "is estimated for one. Crop the individuals, or take a single-animal project."
         )
-    if not {"bodyparts", "coords"} <= set(header):
-        raise ValueError(
-            f"{path} is not a table of DeepLabCut: its first rows must be scorer, bodyparts and "
-            f"coords, but are {', '.join(header) or 'others'}."
-        )
-    values = np.array([row[1] for row in rows], dtype=float).reshape(-1, len(header["coords"]))
-    columns = {
-        name: values[:, j]
-        for j, name in enumerate(zip(header["bodyparts"], header["coords"], strict=True))
-    }
-    keypoints = {}
-    for bodypart in dict.fromkeys(header["bodyparts"]):
-        if (bodypart, "x") not in columns or (bodypart, "y") not in columns:
-            raise ValueError(f"{path} lacks the x or y column of bodypart {bodypart!r}.")
-        keypoints[bodypart] = np.stack([columns[bodypart, axis] for axis in "xy"], axis=1)
-    return _Table(path, [row[0] for row in rows], keypoints)
+    values = table.arrange(("x", "y"))  # (n_frames, n_keypoints, 2)
+    values[np.isnan(values).any(axis=2)] = np.nan
+    files = _find_images(path, [_parts(entry) for entry in table.index])
+    kept = _keep_once(path, files, values)
+    (names,) = table.places
+    keypoints = dict(zip(names, values[kept].swapaxes(0, 1), strict=True))
+    return _Labels([files[i] for i in kept], keypoints)
 
 
-def _read_csv(path):
-    """Header and rows of a CSV file: labels of the columns, and (file, values) of each frame."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = [line for line in csv.reader(file) if any(line)]
-    n_header = next((i for i, line in enumerate(lines) if line[0] not in _HEADER), len(lines))
-    if n_header == 0:
-        return {}, []
-    # older projects have the image in one column, newer ones folder, video and image in three
-    n_index = next((j for j, cell in enumerate(lines[0][1:], 1) if cell), 1)
-    header = {line[0]: line[n_index:] for line in lines[:n_header]}
-    rows = []
-    for line in lines:
-        if len(line) != len(lines[0]):
+def _parts(entry):
+    """Return the parts of an image's path, which is in one column or in several, of any system."""
+    return PurePosixPath("/".join(str(cell) for cell in entry).replace("\\", "/")).parts
+
+
+def _find_images(path, rows):
+    """Return the image of each row: in the folder of its video, beside the one of the labels.
+
+    A folder may have been renamed since; then the images lie where the labels lie.
+    """
+    folders = {parts[-2] for parts in rows if len(parts) > 1}
+    here, is_renamed = path.parent, len(folders) == 1
+    files = []
+    for parts in rows:
+        folder = here.parent / parts[-2] if len(parts) > 1 else here
+        if is_renamed and not folder.is_dir():
+            folder = here
+        files.append(folder / parts[-1])
+    return files
+
+
+def _keep_once(path, files, values):
+    """Return the rows to keep, each image once; rows of one image must agree."""
+    first = {}
+    for i, file in enumerate(files):
+        j = first.setdefault(file, i)
+        if not np.array_equal(values[i], values[j], equal_nan=True):
             raise ValueError(
-                f"{path} is damaged or cut short: the row of {line[0]!r} has {len(line)} cells, "
-                f"but the first row {len(lines[0])}."
+                f"{path} lists {file.name} twice, in rows {j + 1} and {i + 1}, with different "
+                "labels. Delete one of the rows."
             )
-    for line in lines[n_header:]:
-        try:
-            values = [float(cell) if cell.strip() else np.nan for cell in line[n_index:]]
-        except ValueError as error:
-            raise ValueError(f"{path}, frame {line[n_index - 1]!r}: {error}.") from None
-        rows.append((_file_name(line[n_index - 1]), values))
-    return header, rows
-
-
-def _read_hdf(path):
-    """Header and rows of an HDF5 file of pandas, as `_read_csv` gives them."""
-    import pandas as pd
-
-    try:
-        import tables  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"Reading {path} needs PyTables: `pip install skpose[dlc]`. It is not needed if the "
-            "CSV file of the same name lies beside it.",
-            name="tables",
-        ) from error
-    frame = pd.read_hdf(path)
-    levels = _HEADER if frame.columns.nlevels == len(_HEADER) else (_HEADER[0], *_HEADER[2:])
-    header = dict(zip(levels, zip(*frame.columns, strict=True), strict=True))
-    files = [_file_name(index[-1] if isinstance(index, tuple) else index) for index in frame.index]
-    return header, list(zip(files, frame.to_numpy(dtype=float), strict=True))
-
-
-def _file_name(path):
-    return PurePosixPath(path.replace("\\", "/")).name
+    return list(first.values())
 
 
 def _in_order(table, names):
     """Keypoints of a video in the order of the names, NaN for bodyparts that it does not have."""
     nowhere = np.full((len(table.files), 2), np.nan)
-    keypoints = np.stack([table.keypoints.get(name, nowhere) for name in names], axis=1)
-    keypoints[np.isnan(keypoints).any(axis=2)] = np.nan
-    return keypoints
+    return np.stack([table.keypoints.get(name, nowhere) for name in names], axis=1)
 
 
 def _check_sizes(images, tables):

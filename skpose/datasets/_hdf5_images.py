@@ -7,10 +7,10 @@ import os
 import h5py
 import numpy as np
 
-from skpose.datasets._lazy_images import LazyImages
+from skpose._lazy_array import LazyArray
 
 
-class HDF5Images(LazyImages):
+class HDF5Images(LazyArray):
     """Images in a dataset of an HDF5 file, as an array that stays on disk.
 
     It can stand wherever images `X` are asked for. Unlike an ``h5py.Dataset`` it takes indices in
@@ -71,28 +71,19 @@ class HDF5Images(LazyImages):
         super().__init__(shape[0], shape[1:])
 
     def _read(self, positions):
-        if len(positions) == 0:
-            return np.empty((0, *self._image_shape), dtype=self.dtype)
-        increasing = len(positions) == 1 or (np.diff(positions) > 0).all()
-        if increasing:
-            return self._read_increasing(positions)
-        unique, inverse = np.unique(positions, return_inverse=True)
-        return self._read_increasing(unique)[inverse]
-
-    def _read_increasing(self, positions):
         """Read images run by run: HDF5's own selection of single rows is slower than that."""
         runs = np.split(positions, np.flatnonzero(np.diff(positions) != 1) + 1)
         with open_hdf5(self.path) as file:
             dataset = _check_dataset(file, self.path, self.key)
-            if dataset.shape[1:] != self._image_shape or len(dataset) <= positions[-1]:
+            if dataset.shape[1:] != self._row_shape or len(dataset) <= positions[-1]:
                 raise ValueError(
                     f"{self.path} has changed: its dataset {self.key!r} has shape {dataset.shape} "
-                    f"now, which does not hold images of {self._image_shape} up to number "
+                    f"now, which does not hold images of {self._row_shape} up to number "
                     f"{positions[-1]}. Open it again."
                 )
             if len(runs) == 1:
                 return dataset[positions[0] : positions[-1] + 1]
-            images = np.empty((len(positions), *self._image_shape), dtype=self.dtype)
+            images = np.empty((len(positions), *self._row_shape), dtype=self.dtype)
             start = 0
             for run in runs:
                 images[start : start + len(run)] = dataset[run[0] : run[-1] + 1]

@@ -4,11 +4,12 @@ import os
 
 import numpy as np
 
+from skpose._lazy_array import LazyArray
 from skpose._opencv import import_opencv
-from skpose.datasets._lazy_images import LazyImages
+from skpose.base import check_image_size
 
 
-class ImageFiles(LazyImages):
+class ImageFiles(LazyArray):
     """Images in PNG, JPEG or other files that OpenCV reads, as an array that stays on disk.
 
     It can stand wherever images `X` are asked for. A file is decoded each time that its image is
@@ -22,7 +23,7 @@ class ImageFiles(LazyImages):
     n_channels : {1, 3}, default=None
         Number of channels to read: 1 for grey, also from files that store grey as RGB, 3 for RGB.
         None: as the first file has it, and all others must have.
-    image_size : tuple of (height, width), default=None
+    image_size : int or tuple of (height, width), default=None
         Size in pixels of all images. Smaller ones are filled up with black at the bottom and at the
         right, where it moves no keypoint. None: all files must be of the first one's size.
 
@@ -74,11 +75,7 @@ class ImageFiles(LazyImages):
             raise ValueError(f"n_channels must be 1, 3 or None, but was {n_channels!r}.")
         self._paths = _check_paths(paths)
         self._n_channels = n_channels
-        self._image_size = None if image_size is None else tuple(int(n) for n in image_size)
-        if image_size is not None and (len(self._image_size) != 2 or min(self._image_size) < 1):
-            raise ValueError(
-                f"image_size must be (height, width) in pixels, but was {image_size!r}."
-            )
+        self._image_size = None if image_size is None else check_image_size(image_size)
         first = read_image(self._paths[0])
         size = self._image_size or first.shape[:2]
         super().__init__(len(self._paths), (*size, n_channels or first.shape[2]))
@@ -88,7 +85,7 @@ class ImageFiles(LazyImages):
         return [self._paths[i] for i in self._index]
 
     def _read(self, positions):
-        images = np.zeros((len(positions), *self._image_shape), dtype=self.dtype)
+        images = np.zeros((len(positions), *self._row_shape), dtype=self.dtype)
         for image, i in zip(images, positions, strict=True):
             self._read_into(image, self._paths[i])
         return images
@@ -96,16 +93,16 @@ class ImageFiles(LazyImages):
     def _read_into(self, image, path):
         pixels = read_image(path)
         height, width, n_channels = pixels.shape
-        if self._n_channels is None and n_channels != self._image_shape[2]:
+        if self._n_channels is None and n_channels != self._row_shape[2]:
             raise ValueError(
                 f"{path} has {n_channels} channel(s), but {self._paths[0]} has "
-                f"{self._image_shape[2]}. Give n_channels=1 to read all as grey, 3 as RGB."
+                f"{self._row_shape[2]}. Give n_channels=1 to read all as grey, 3 as RGB."
             )
         self._check_size(path, height, width)
-        image[:height, :width] = _with_channels(pixels, self._image_shape[2])
+        image[:height, :width] = _with_channels(pixels, self._row_shape[2])
 
     def _check_size(self, path, height, width):
-        asked = self._image_shape[:2]
+        asked = self._row_shape[:2]
         if self._image_size is not None and (height > asked[0] or width > asked[1]):
             raise ValueError(
                 f"{path} is {height} x {width} pixels, larger than image_size={asked}. Give the "

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skpose.datasets._body_plans import MOUSE, generic_plan, mouse_plan
-from skpose.datasets._drawing import (
+from skpose.datasets._painting import (
     add_shadow,
     depth,
     floor_texture,

@@ -1,5 +1,3 @@
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -176,13 +174,18 @@ def test_multi_animal_project_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda text: "", "is not a table of DeepLabCut"),
-        (lambda text: "a,b\n1,2\n", "is not a table of DeepLabCut"),
-        (lambda text: text.replace("coords", "likelihoods"), "frame 'likelihoods'"),
-        (lambda text: text[:-12], "damaged or cut short: the row of 'labeled-data/day1/img1.png'"),
-        (lambda text: text.replace("coords,x", "coords,z"), "lacks the x or y column .*'snout'"),
+        (lambda text: "", "is no table of poses or labels"),
+        (lambda text: "a,b\n1,2\n", "is no table of poses or labels"),
+        (lambda text: text.replace("coords", "likelihoods"), "is no table of poses or labels"),
+        (lambda text: text[:-12], "damaged or cut short: line 5 has"),
+        (lambda text: text.replace("coords,x", "coords,w"), "lacks the x or y of snout"),
+        (lambda text: text.replace("Ann,Ann\n", "Bob,Bob\n"), "several scorers, Ann, Bob"),
+        (lambda text: text.replace("img0", "img1"), "lists img1.png twice, in rows 1 and 2"),
         (lambda text: "\n".join(text.splitlines()[:3]), "list no frames"),
-        (lambda text: text.replace("img0.png,", "img0.png,left"), "frame .*img0.png.*'left"),
+        (
+            lambda text: text.replace("img0.png,", "img0.png,left"),
+            "something else than numbers in the column Ann snout x",
+        ),
     ],
 )
 def test_damaged_table_is_named(tmp_path, damage, message):
@@ -201,12 +204,42 @@ def test_folder_that_is_no_project(tmp_path):
         read_deeplabcut(tmp_path)
 
 
-def test_hdf5_file_needs_pytables(tmp_path, monkeypatch):
+def test_a_file_that_is_no_hdf5_is_named(tmp_path):
     path = write_video(tmp_path)
     path.rename(path.with_suffix(".h5"))
-    monkeypatch.setitem(sys.modules, "tables", None)
-    with pytest.raises(ImportError, match=r"pip install skpose\[dlc\]"):
+    with pytest.raises(ValueError, match=r"CollectedData_Ann\.h5 cannot be read as a table"):
         read_deeplabcut(tmp_path)
+
+
+def test_a_frame_that_is_listed_twice_alike_counts_once(tmp_path):
+    path = write_video(tmp_path)
+    text = path.read_text()
+    path.write_text(text + text.splitlines()[-1].replace("/", "\\") + "\n")
+    assert len(read_deeplabcut(tmp_path).images) == 2
+
+
+def test_rows_of_another_video_have_the_images_of_that_video(tmp_path):
+    write_video(tmp_path, "b", make_keypoints(3))
+    path = write_video(tmp_path, "a")
+    (tmp_path / "labeled-data" / "b" / "CollectedData_Ann.csv").unlink()
+    path.write_text(path.read_text().replace("day1/img1", "b/img2").replace("a/img1", "b/img2"))
+    project = read_deeplabcut(tmp_path)
+    assert project.groups.tolist() == ["a", "b"]
+    assert project.images[:, 0, 0, 0].tolist() == [0, 2]
+
+
+def test_a_folder_may_be_renamed(tmp_path):
+    path = write_video(tmp_path)
+    path.parent.rename(path.parent.with_name("renamed"))
+    project = read_deeplabcut(tmp_path)
+    assert project.groups.tolist() == ["renamed"] * 2
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "labeled-data/day1/CollectedData_Ann.csv"])
+def test_a_project_may_be_given_by_its_files(tmp_path, name):
+    write_video(tmp_path)
+    (tmp_path / "config.yaml").write_text("Task: test\nscorer: Ann\n")
+    np.testing.assert_array_equal(read_deeplabcut(tmp_path / name).keypoints, make_keypoints(2))
 
 
 @pytest.mark.parametrize("n_index", [ONE_COLUMN, THREE_COLUMNS])

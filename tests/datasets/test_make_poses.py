@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from skpose.datasets._body_plans import generic_plan, mouse_plan
-from skpose.datasets._drawing import paint, smooth_noise
 from skpose.datasets._make_poses import _Scene, make_poses
+from skpose.datasets._painting import paint, smooth_noise
 from skpose.skeleton import Skeleton
 
 FROM_ABOVE = np.array([0, 0, 1], dtype=np.float32)

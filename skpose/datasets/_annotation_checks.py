@@ -1,0 +1,76 @@
+"""Checks of what is written into an annotation set."""
+
+import numpy as np
+
+from skpose.base import check_keypoints
+from skpose.datasets._annotation_layout import Labels
+
+__all__ = ["check_confidence", "check_labels"]
+
+
+def check_labels(
+    n_samples,
+    n_keypoints,
+    keypoints=None,
+    annotated=None,
+    occluded=None,
+    videos=None,
+    frame_numbers=None,
+):
+    """Return what is stored of labels, once they fit each other."""
+    shape = (n_samples, n_keypoints)
+    if keypoints is None:
+        keypoints = np.full((*shape, 2), np.nan)
+    keypoints = check_keypoints(
+        keypoints, n_samples=n_samples, n_keypoints=n_keypoints, name="keypoints"
+    )
+    is_nan = np.isnan(keypoints).any(axis=2)
+    if annotated is None:
+        annotated = ~is_nan
+    occluded = np.zeros(shape, dtype=bool) if occluded is None else occluded
+    annotated = _check_marks("annotated", annotated, shape)
+    occluded = _check_marks("occluded", occluded, shape)
+    if (occluded & (is_nan | ~annotated)).any():
+        raise ValueError("occluded marks keypoints that are not annotated, or are NaN.")
+    coordinates = np.where(is_nan[..., np.newaxis], -1.0, keypoints)
+    source = _check_source(videos, frame_numbers, n_samples)
+    return Labels(coordinates, annotated, np.full(shape, np.nan), occluded, *source)
+
+
+def _check_marks(name, marks, shape):
+    marks = np.asarray(marks)
+    if marks.shape != shape or marks.dtype != bool:
+        raise ValueError(
+            f"{name} must be booleans of shape {shape}, (n_samples, n_keypoints), but is "
+            f"{marks.dtype} of shape {marks.shape}."
+        )
+    return marks
+
+
+def _check_source(videos, frame_numbers, n_samples):
+    """Return the video and the number of each frame, "" and -1 where they are not known."""
+    if (videos is None) != (frame_numbers is None):
+        raise ValueError("videos and frame_numbers belong together: give both or none.")
+    if videos is None:
+        return np.full(n_samples, ""), np.full(n_samples, -1)
+    videos, frame_numbers = np.asarray(videos, dtype=str), np.asarray(frame_numbers)
+    if videos.shape != (n_samples,) or frame_numbers.shape != (n_samples,):
+        raise ValueError(
+            f"videos and frame_numbers must have an entry for each of {n_samples} images, but "
+            f"their shapes are {videos.shape} and {frame_numbers.shape}."
+        )
+    return videos, frame_numbers.astype(int)
+
+
+def check_confidence(confidence, n_samples, n_keypoints):
+    """Give confidences as they are stored, NaN for none."""
+    shape = (n_samples, n_keypoints)
+    if confidence is None:
+        return np.full(shape, np.nan)
+    confidence = np.asarray(confidence, dtype=np.float64)
+    if confidence.shape != shape or np.isinf(confidence).any():
+        raise ValueError(
+            f"confidence must be finite numbers or NaN of shape {shape}, (n_samples, n_keypoints), "
+            f"but is of shape {confidence.shape}."
+        )
+    return confidence

@@ -1,0 +1,179 @@
+"""Labels of any format, told by what a file holds."""
+
+import json
+from pathlib import Path
+
+import h5py
+
+from skpose.datasets._annotation_set import read_annotations
+from skpose.datasets._coco import read_coco
+from skpose.datasets._deeplabcut import read_deeplabcut
+
+__all__ = ["find_format", "read_labels"]
+
+_HDF5_START = b"\x89HDF\r\n\x1a\n"
+_START = 4096  # bytes of a text that tell what it is
+
+
+def read_labels(path, *, format=None, skeleton=None, labelled=None, n_channels=None):
+    """Read labelled images of any format; the images stay on disk.
+
+    Parameters
+    ----------
+    path : path-like
+        DeepPoseKit's annotation set (HDF5); a DeepLabCut project, given by its folder, its
+        ``config.yaml`` or the label file of a video; or a COCO file (JSON). What it is, is told by
+        what it holds, whatever its name.
+    format : {"deepposekit", "deeplabcut", "coco"}, default=None
+        The format. None: found by looking into the file.
+    skeleton : Skeleton, default=None
+        The bodyparts, in place of the file's own. Their names choose and order those of DeepLabCut
+        and COCO.
+    labelled : {"annotated", "visible", "all"}, default=None
+        Of an annotation set: which keypoints count as labels, see `read_annotations`. None:
+        "annotated".
+    n_channels : {1, 3}, default=None
+        Of images in files of their own: the channels to read. None: as they are.
+
+    Returns
+    -------
+    Bunch
+        What the reader of the format returns. Of all formats it has
+
+        images : array-like of shape (n_samples, height, width, n_channels)
+            Images that are read when they are indexed.
+        keypoints : ndarray of shape (n_samples, n_keypoints, 2)
+            (x, y) in pixels; NaN where not labelled.
+        visibility : ndarray of shape (n_samples, n_keypoints), int8
+            2 visible, 1 occluded, 0 not labelled, -1 looked for in vain.
+        skeleton : Skeleton
+            The bodyparts.
+        groups : ndarray of shape (n_samples,), or None
+            The video of each image, to keep a video's frames together when data are split; None
+            where it is not known.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, or images are missing.
+    ValueError
+        If it holds no labels, or those of a format that is not read, or an option does not apply to
+        its format.
+
+    See Also
+    --------
+    read_annotations : Read DeepPoseKit's annotation set.
+    read_deeplabcut : Read a DeepLabCut project.
+    read_coco : Read a COCO file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose import Skeleton
+    >>> from skpose.datasets import read_labels, write_annotations
+    >>> X, y = np.zeros((2, 8, 8, 1), dtype=np.uint8), np.ones((2, 1, 2))
+    >>> write_annotations("labels.h5", X, y, skeleton=Skeleton(["head"]))
+    >>> read_labels("labels.h5").visibility.tolist()
+    [[2], [2]]
+    """
+    path = Path(path)
+    format = find_format(path) if format is None else format
+    if format not in _READERS:
+        raise ValueError(f"format must be one of {', '.join(_READERS)}, but was {format!r}.")
+    read, applicable = _READERS[format]
+    options = {"skeleton": skeleton, "labelled": labelled, "n_channels": n_channels}
+    options = {name: value for name, value in options.items() if value is not None}
+    for name in options:
+        if name not in applicable:
+            raise ValueError(f"{name} does not apply to {path}, which is labels of {format}.")
+    return read(path, **options)
+
+
+_READERS = {
+    "deepposekit": (read_annotations, {"skeleton", "labelled"}),
+    "deeplabcut": (read_deeplabcut, {"skeleton", "n_channels"}),
+    "coco": (read_coco, {"skeleton", "n_channels"}),
+}
+
+
+def find_format(path):
+    """Find the format of labels by looking at what a file or folder holds.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file or folder.
+
+    Returns
+    -------
+    str
+        As `read_labels` takes it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it holds something else; it says what.
+    """
+    if path.is_dir():
+        if (path / "labeled-data").is_dir():
+            return "deeplabcut"
+        raise _unknown(path, "a folder without 'labeled-data'")
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file or folder {path}.")
+    with path.open("rb") as file:
+        start = file.read(_START)
+    if start.startswith(_HDF5_START):
+        return _format_of_hdf5(path)
+    text = start.decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n")
+    if text.startswith(("{", "[")):
+        return _format_of_json(path)
+    if text.startswith("scorer,") or _is_config(text):
+        return "deeplabcut"
+    raise _unknown(path, f"a file that begins with {text[:20]!r}" if text else "an empty file")
+
+
+def _is_config(text):
+    keys = {line.partition(":")[0].strip() for line in text.splitlines()}
+    return {"Task", "scorer"} <= keys
+
+
+def _format_of_hdf5(path):
+    try:
+        with h5py.File(path, "r") as file:
+            names = set(file)
+            is_table = any(
+                isinstance(file[name], h5py.Group)
+                and ("block0_values" in file[name] or "table" in file[name])
+                for name in names
+            )
+    except (OSError, RuntimeError, KeyError) as error:
+        raise ValueError(f"{path} cannot be read as HDF5: it is damaged ({error}).") from error
+    if names & {"annotations", "annotated", "skeleton"}:
+        return "deepposekit"
+    if is_table:
+        return "deeplabcut"
+    if {"tracks", "node_names"} <= names:
+        raise _unknown(path, "an analysis file of SLEAP, which is predictions")
+    if {"metadata", "points", "instances"} <= names:
+        raise _unknown(path, "a label file of SLEAP")
+    raise _unknown(path, f"HDF5 with {', '.join(sorted(names)[:8]) or 'nothing'}")
+
+
+def _format_of_json(path):
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON, or cut short: {error}.") from error
+    keys = set(content) if isinstance(content, dict) else set()
+    if keys & {"images", "annotations", "categories"}:
+        return "coco"
+    raise _unknown(path, f"JSON with {', '.join(sorted(keys)[:8]) or 'a list'}")
+
+
+def _unknown(path, found):
+    return ValueError(
+        f"{path} is {found}, not labels that are read: DeepPoseKit's annotation sets (HDF5), "
+        "DeepLabCut projects (the folder, config.yaml or CollectedData_*.csv), COCO files (JSON)."
+    )
