@@ -1,10 +1,52 @@
-"""Files that are replaced whole or not at all."""
+"""Files that are made or replaced: checked before any work, and written whole or not at all."""
 
 from contextlib import contextmanager
 import os
 from pathlib import Path
 import shutil
 from uuid import uuid4
+
+
+def check_output(path, *, what, endings=(), overwrite=False):
+    """Check that a file can be made, before any work starts.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    what : str
+        What is written, to begin the messages with: "Poses", say.
+    endings : sequence of str, default=()
+        The endings that its name may have. None given: any.
+    overwrite : bool, default=False
+        Whether it may exist.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    FileExistsError
+        If it exists, and `overwrite` is False.
+    FileNotFoundError
+        If its folder does not exist.
+    IsADirectoryError
+        If it is a folder.
+    ValueError
+        If its name ends otherwise.
+    """
+    path = Path(path)
+    if endings and path.suffix.lower() not in endings:
+        *most, last = endings
+        allowed = f"{', '.join(most)} or {last}" if most else last
+        found = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
+        raise ValueError(f"{what} are written to files that end in {allowed}, but {path} {found}.")
+    _check_place(path.resolve(), path)
+    if not overwrite:
+        _check_free(path.resolve())
+    return path
 
 
 @contextmanager
@@ -36,8 +78,7 @@ def replacing(path, *, overwrite):
         If its folder does not exist.
     """
     target = Path(path).resolve()
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{path} cannot be written: there is no folder {target.parent}.")
+    _check_place(target, path)
     if not overwrite:
         _check_free(target)
     temporary = target.with_name(f".{target.name}.{uuid4().hex[:8]}.tmp")
@@ -54,6 +95,13 @@ def replacing(path, *, overwrite):
         raise
     if os.name == "posix":
         _flush(target.parent)
+
+
+def _check_place(target, path):
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: there is no folder {target.parent}.")
+    if target.is_dir():
+        raise IsADirectoryError(f"{path} cannot be written: it is a folder.")
 
 
 def _check_free(target):

@@ -6,6 +6,8 @@ import warnings
 
 import numpy as np
 
+from skpose._files import replacing
+
 __all__ = ["Skeleton"]
 
 _SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("L", "R"), ("l", "r"))
@@ -273,16 +275,21 @@ class Skeleton:
 
         return pd.DataFrame(self.to_dict())
 
-    def to_csv(self, path):
+    def to_csv(self, path, *, overwrite=False):
         """Write the table that `from_csv` reads.
 
         Parameters
         ----------
         path : str or path-like
-            The CSV file, replaced if it exists.
+            The CSV file. It appears when it is complete.
+        overwrite : bool, default=False
+            Whether it may exist, and is replaced.
         """
         table = self.to_dict()
-        with Path(path).open("w", newline="", encoding="utf-8") as file:
+        with (
+            replacing(path, overwrite=overwrite) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(table)
             writer.writerows(zip(*table.values(), strict=True))
@@ -303,6 +310,22 @@ class Skeleton:
         return (
             f"<Skeleton of {len(self)} bodyparts, {len(self.edges)} edges, "
             f"{int((self._swaps >= 0).sum()) // 2} left/right pairs>"
+        )
+
+
+def check_skeleton(skeleton, n_keypoints):
+    """Check that a skeleton is one, and has as many bodyparts as there are keypoints."""
+    if skeleton is None:
+        return
+    if not isinstance(skeleton, Skeleton):
+        raise TypeError(
+            f"skeleton must be a skpose.Skeleton or None, but was {type(skeleton).__name__}. "
+            "Skeleton.from_names makes one from a list of names."
+        )
+    if len(skeleton) != n_keypoints:
+        raise ValueError(
+            f"skeleton has {len(skeleton)} bodyparts, but there are {n_keypoints} keypoints an "
+            "image."
         )
 
 

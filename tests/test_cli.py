@@ -1,12 +1,17 @@
+from types import SimpleNamespace
+
 from click.testing import CliRunner
+from helpers import run, write_video
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import make_pipeline
 
 import skpose
-from skpose import _demo
+from skpose import Skeleton, _demo
 from skpose.cli import main
 from skpose.datasets import make_poses, write_annotations
+from skpose.preprocessing import ImageResizer
 
 SMALL = [
     "--set",
@@ -20,15 +25,6 @@ SMALL = [
 ]
 
 
-def _run(*arguments, ok=True):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert (result.exit_code == 0) == ok, result.output
-    if not ok:
-        assert "Traceback" not in result.output
-        assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result.output
-
-
 @pytest.fixture(scope="module")
 def labels(tmp_path_factory):
     path = tmp_path_factory.mktemp("labels") / "labels.h5"
@@ -40,14 +36,14 @@ def labels(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model_file(labels):
     path = labels.with_name("model.skpose")
-    output = _run("train", labels, path, "--epochs", 1, *SMALL)
+    output = run("train", labels, path, "--epochs", 1, *SMALL)
     assert "all bodyparts" in output
     return path
 
 
 @pytest.mark.slow
 def test_demo_reaches_two_pixels_and_draws_a_picture(tmp_path):
-    output = _run("demo", "--out", tmp_path / "demo.png")
+    output = run("demo", "--out", tmp_path / "demo.png")
     (line,) = [line for line in output.splitlines() if line.startswith("all bodyparts")]
     assert float(line.split()[3]) < 2.0  # the mean error in pixels
     assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")
@@ -67,23 +63,23 @@ def test_train_writes_a_model_with_the_skeleton_of_the_labels(model_file):
 
 
 def test_train_refuses_to_overwrite_and_resumes_when_told(labels, model_file, tmp_path):
-    assert "--resume" in _run("train", labels, model_file, ok=False)
+    assert "--resume" in run("train", labels, model_file, ok=False)
     path = tmp_path / "model.skpose"
     path.write_bytes(model_file.read_bytes())
-    _run("train", labels, path, "--resume", "--epochs", 2)
+    run("train", labels, path, "--resume", "--epochs", 2)
     assert skpose.load(path).n_iter_ > 1
 
 
 def test_evaluate_has_a_line_for_each_bodypart(labels, model_file):
-    output = _run("evaluate", model_file, labels)
+    output = run("evaluate", model_file, labels)
     assert "8 frames" in output
     for name in skpose.load(model_file).skeleton.names:
         assert f"\n{name}" in output
 
 
 def test_predict_writes_deeplabcut_columns_and_arrays(labels, model_file, tmp_path):
-    _run("predict", model_file, labels, "-o", tmp_path / "poses.csv")
-    _run("predict", model_file, labels, "-o", tmp_path / "poses.npz")
+    run("predict", model_file, labels, "-o", tmp_path / "poses.csv")
+    run("predict", model_file, labels, "-o", tmp_path / "poses.npz")
     table = pd.read_csv(tmp_path / "poses.csv", header=[0, 1, 2], index_col=0)
     assert table.columns.names == ["scorer", "bodyparts", "coords"]
     with np.load(tmp_path / "poses.npz") as file:
@@ -95,7 +91,7 @@ def test_predict_writes_deeplabcut_columns_and_arrays(labels, model_file, tmp_pa
     np.testing.assert_allclose(
         table.xs("likelihood", axis=1, level="coords").to_numpy(), arrays["confidence"]
     )
-    assert "exists" in _run("predict", model_file, labels, "-o", tmp_path / "poses.csv", ok=False)
+    assert "exists" in run("predict", model_file, labels, "-o", tmp_path / "poses.csv", ok=False)
 
 
 def test_predict_takes_image_files(model_file, tmp_path):
@@ -104,43 +100,36 @@ def test_predict_takes_image_files(model_file, tmp_path):
     paths = [tmp_path / f"{i}.png" for i in range(2)]
     for path, image in zip(paths, images, strict=True):
         cv2.imwrite(str(path), image)
-    _run("predict", model_file, *paths, "-o", tmp_path / "poses.csv")
+    run("predict", model_file, *paths, "-o", tmp_path / "poses.csv")
     table = pd.read_csv(tmp_path / "poses.csv", header=[0, 1, 2], index_col=0)
     assert list(table.index) == [str(path) for path in paths]
 
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory):
-    av = pytest.importorskip("av")
     images, _ = make_poses(20, image_size=32, random_state=0)
-    paths = [tmp_path_factory.mktemp("videos") / name for name in ("a.mp4", "b.mp4")]
-    for path in paths:
-        with av.open(str(path), "w") as file:
-            stream = file.add_stream("libx264", rate=25, width=32, height=32)
-            for image in images:
-                image = np.repeat(image, 4 - image.shape[-1], axis=2)[..., :3]
-                file.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
-            file.mux(stream.encode())
-    return paths
+    images = np.broadcast_to(images, (20, 32, 32, 3))
+    folder = tmp_path_factory.mktemp("videos")
+    return [write_video(folder / name, images) for name in ("a.mp4", "b.mp4")]
 
 
 def test_predict_takes_a_video(model_file, videos, tmp_path):
     out = tmp_path / "poses.csv"
-    output = _run("predict", model_file, videos[0], "-o", out, "--step", 2)
+    output = run("predict", model_file, videos[0], "-o", out, "--step", 2)
     assert "20 frames" not in output  # every second
     table = pd.read_csv(out, header=[0, 1, 2], index_col=0)
     assert list(table.index) == list(range(0, 20, 2))
-    assert "exists" in _run("predict", model_file, videos[0], "-o", out, ok=False)
-    _run("predict", model_file, videos[0], "-o", out, "--overwrite", "--region", 4, 4, 24, 24)
+    assert "exists" in run("predict", model_file, videos[0], "-o", out, ok=False)
+    run("predict", model_file, videos[0], "-o", out, "--overwrite", "--region", "4,4,24,24")
     assert len(pd.read_csv(out, header=[0, 1, 2], index_col=0)) == 20
 
 
 def test_predict_takes_several_videos(model_file, videos, tmp_path):
-    _run("predict", model_file, *videos, "-o", tmp_path / "out", "--format", "npz", "--jobs", 1)
+    run("predict", model_file, *videos, "-o", tmp_path / "out", "--format", "npz", "--jobs", 1)
     for path in videos:
         with np.load(tmp_path / "out" / f"{path.stem}.npz") as file:
             assert file["keypoints"].shape == (20, 13, 2)
-    output = _run("predict", model_file, *videos, "-o", tmp_path / "poses.csv", ok=False)
+    output = run("predict", model_file, *videos, "-o", tmp_path / "poses.csv", ok=False)
     assert "folder" in output
 
 
@@ -159,25 +148,25 @@ def test_predict_of_a_video_is_stopped_and_goes_on(model_file, videos, tmp_path,
         return stop(self, X)
 
     monkeypatch.setattr(skpose.PoseEstimator, "predict", stop_at_third)
-    output = _run("predict", model_file, videos[0], "-o", out, "--batch-size", 8, ok=False)
+    output = run("predict", model_file, videos[0], "-o", out, "--batch-size", 8, ok=False)
     assert "first 16 of 20 frames are kept" in output
     n_frames.clear()
-    _run("predict", model_file, videos[0], "-o", out)
+    run("predict", model_file, videos[0], "-o", out)
     assert n_frames == [4]
 
 
 def test_an_exported_model_predicts_as_the_model_does(model_file, videos, labels, tmp_path):
     exported = tmp_path / "mouse.onnx"
-    assert "13 keypoints" in _run("export", model_file, exported)
-    assert "--overwrite" in _run("export", model_file, exported, ok=False)
-    assert "exported already" in _run("export", exported, tmp_path / "again.onnx", ok=False)
+    assert "13 keypoints" in run("export", model_file, exported)
+    assert "--overwrite" in run("export", model_file, exported, ok=False)
+    assert "exported already" in run("export", exported, tmp_path / "again.onnx", ok=False)
     tables = []
     for path in (model_file, exported):
         out = tmp_path / f"{path.suffix[1:]}.csv"
-        _run("predict", path, videos[0], "-o", out)
+        run("predict", path, videos[0], "-o", out)
         tables.append(pd.read_csv(out, header=[0, 1, 2], index_col=0))
     np.testing.assert_allclose(tables[1], tables[0], atol=0.02)
-    assert _run("evaluate", exported, labels).split()[0] == "8"
+    assert run("evaluate", exported, labels).split()[0] == "8"
 
 
 @pytest.mark.parametrize(
@@ -195,13 +184,103 @@ def test_an_exported_model_predicts_as_the_model_does(model_file, videos, labels
 )
 def test_mistakes_are_told_in_a_line(arguments, message, labels, model_file):
     paths = {"LABELS": labels, "MODEL": model_file}
-    output = _run(*(paths.get(argument, argument) for argument in arguments), ok=False)
+    output = run(*(paths.get(argument, argument) for argument in arguments), ok=False)
     assert str(paths.get(message, message)) in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "MODEL", "LABELS", "-o", "a.csv", "--step", "2"], "--step does not apply to"),
+        (["predict", "MODEL", "LABELS", "-o", "a.csv", "--region", "1,2,3,4"], "--region does not"),
+        (["predict", "MODEL", "LABELS", "-o", "a.csv", "--no-resume"], "--no-resume does not"),
+        (["predict", "MODEL", "VIDEO", "-o", "a.csv", "--jobs", "2"], "--jobs does not apply to a"),
+        (["predict", "MODEL", "VIDEO", "-o", "a.csv", "--region", "1,2"], "X,Y,WIDTH,HEIGHT"),
+        (["predict", "MODEL", "VIDEO", "-o", "a.csv", "--region", "0,0,999,9"], "999"),
+    ],
+)
+def test_options_that_do_not_apply_are_refused(
+    arguments, message, labels, model_file, videos, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    paths = {"LABELS": labels, "MODEL": model_file, "VIDEO": videos[0]}
+    output = run(*(paths.get(argument, argument) for argument in arguments), ok=False)
+    assert message in output
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_of_deeplabcut_are_told_by_what_they_hold(model_file, tmp_path):
+    cv2 = pytest.importorskip("cv2")
+    poses = make_poses(3, image_size=32, random_state=4, return_bunch=True)
+    names = poses.skeleton.names
+    folder = tmp_path / "labeled-data" / "day1"
+    folder.mkdir(parents=True)
+    rows = [
+        ["scorer", *["Ann"] * 2 * len(names)],
+        ["bodyparts", *[name for name in names for _ in "xy"]],
+        ["coords", *["x", "y"] * len(names)],
+    ]
+    for i, (image, keypoints) in enumerate(zip(poses.images, poses.keypoints, strict=True)):
+        cv2.imwrite(str(folder / f"{i}.png"), image)
+        rows.append([f"labeled-data/day1/{i}.png", *map(str, keypoints.ravel())])
+    table = folder / "CollectedData_Ann.csv"
+    table.write_text("".join(",".join(row) + "\n" for row in rows))
+    (tmp_path / "config.yaml").write_text("Task: a\nscorer: Ann\n")
+    outputs = {run("evaluate", model_file, path) for path in (tmp_path, table, table.parents[2])}
+    outputs.add(run("evaluate", model_file, tmp_path / "config.yaml"))
+    assert len(outputs) == 1
+    output = run("evaluate", model_file, tmp_path, "--labelled", "all", ok=False)
+    assert "--labelled does not apply" in output
+
+
+def test_a_saved_pipeline_is_taken_like_an_estimator(model_file, labels, videos, tmp_path):
+    pipeline = make_pipeline(ImageResizer(scale=1), skpose.load(model_file))
+    skpose.save(pipeline, tmp_path / "pipeline.skpose")
+    outputs = [run("evaluate", path, labels) for path in (model_file, tmp_path / "pipeline.skpose")]
+    assert outputs[0] == outputs[1]
+    run("predict", tmp_path / "pipeline.skpose", videos[0], "-o", tmp_path / "poses.csv")
+    assert "without steps" in run("export", tmp_path / "pipeline.skpose", "a.onnx", ok=False)
+
+
+def test_commands_stand_in_the_order_of_work_and_no_line_is_cut():
+    output = run("--help")
+    commands = ["demo", "sample", "initialize", "train", "evaluate", "predict", "draw", "track"]
+    places = [output.index(f"\n  {name} ") for name in commands]
+    assert places == sorted(places)
+    assert "..." not in output.split("Commands:")[1].replace("VIDEO...", "")
+
+
+def test_a_traceback_is_shown_when_asked_for(tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise KeyError("lost")
+
+    figure = SimpleNamespace(savefig=fail)
+    monkeypatch.setattr(_demo, "run_demo", lambda seed: (0, Skeleton(["a"]), figure))
+    output = run("demo", "--out", tmp_path / "a.png", ok=False)
+    assert "Error: KeyError: 'lost'" in output
+    assert "skpose --traceback" in output
+    result = CliRunner().invoke(main, ["--traceback", "demo", "--out", str(tmp_path / "a.png")])
+    assert isinstance(result.exception, KeyError)
+
+
+def test_advice_is_in_the_words_of_the_command_line(model_file, labels, tmp_path):
+    table = tmp_path / "poses.csv"
+    run("predict", model_file, labels, "-o", table)
+    output = run("predict", model_file, labels, "-o", table, ok=False)
+    assert "--overwrite" in output
+    assert "overwrite=" not in output
+    nobody = tmp_path / "nobody.h5"
+    poses = make_poses(2, image_size=32, random_state=0, return_bunch=True)
+    marks = np.zeros(poses.keypoints.shape[:2], dtype=bool)
+    write_annotations(
+        nobody, poses.images, poses.keypoints, skeleton=poses.skeleton, annotated=marks
+    )
+    assert "Give --labelled all to take" in run("evaluate", model_file, nobody, ok=False)
 
 
 @pytest.mark.data
 def test_train_on_a_deeplabcut_project(data_dir, tmp_path):
     path = tmp_path / "model.skpose"
     project = data_dir / "openfield"
-    output = _run("train", project, path, "--epochs", 1, *SMALL, "--set", "model__n_transitions=3")
+    output = run("train", project, path, "--epochs", 1, *SMALL, "--set", "model__n_transitions=3")
     assert "leftear" in output

@@ -1,45 +1,26 @@
 import json
 
-from click.testing import CliRunner
 import h5py
+from helpers import run, write_video
 import numpy as np
 import pytest
 
 import skpose
 from skpose import Skeleton
-from skpose.cli import main
 from skpose.datasets import make_poses, read_annotations, update_annotations, write_annotations
+from skpose.video import VideoFrames
 
-av = pytest.importorskip("av")
+pytest.importorskip("av")
 
 N_FRAMES = 40
 SMALL = ["--set", "model__filters=4", "--set", "augmenter=None"]
 
 
-def run(*arguments, ok=True):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert (result.exit_code == 0) == ok, result.output
-    if not ok:
-        assert "Traceback" not in result.output
-        assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result.output
-
-
-def write_video(path, images):
-    """Every frame can be told from its pixels: nothing is lost in the compression."""
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream("ffv1", rate=25, width=images.shape[2], height=images.shape[1])
-        stream.pix_fmt = "gray"
-        for image in images:
-            frame = av.VideoFrame.from_ndarray(image[..., 0], format="gray")
-            file.mux(stream.encode(frame))
-        file.mux(stream.encode())
-
-
 def read(path):
     data = read_annotations(path, labelled="all", frames="all")
-    with h5py.File(path) as file:
-        data.frames = json.loads(file["sources"].asstr()[()])
+    data.frames = {}
+    for video, number in zip(data.videos.tolist(), data.frame_numbers.tolist(), strict=True):
+        data.frames.setdefault(video, []).append(number)
     return data
 
 
@@ -51,20 +32,22 @@ def poses():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, poses):
     folder = tmp_path_factory.mktemp("label")
-    write_video(folder / "mouse.mkv", poses.images)
+    # Nothing is lost in the compression: every frame can be told from its pixels.
+    write_video(folder / "mouse.mkv", poses.images, codec="ffv1", pix_fmt="gray")
     poses.skeleton.to_csv(folder / "skeleton.csv")
     return folder
 
 
 def sample(folder, out, *arguments, ok=True):
-    skeleton = ["--skeleton", folder / "skeleton.csv"]
+    of_new_sets = [] if "--append" in arguments else ["--skeleton", folder / "skeleton.csv"]
+    if not {"--append", "--model"} & set(arguments):
+        of_new_sets.append("--grey")
     return run(
         "sample",
         folder / "mouse.mkv",
         "-o",
         out,
-        *skeleton,
-        "--grey",
+        *of_new_sets,
         "--seed",
         0,
         *arguments,
@@ -150,7 +133,7 @@ def test_videos_of_different_sizes_make_no_set(folder, poses, tmp_path):
     ("arguments", "message"),
     [
         (["--by", "confidence"], "needs a trained model"),
-        (["--by", "ensemble"], "needs a trained model"),
+        (["--by", "ensemble"], "needs two trained models"),
         (["--append"], "does not exist"),
         (["--append", "--overwrite"], "not both"),
         (["--by", "mean"], "is not one of"),
@@ -158,6 +141,56 @@ def test_videos_of_different_sizes_make_no_set(folder, poses, tmp_path):
 )
 def test_mistakes_are_told_in_a_line(arguments, message, folder, tmp_path):
     assert message in sample(folder, tmp_path / "set.h5", *arguments, ok=False)
+
+
+def test_options_that_do_not_apply_are_refused(folder, tmp_path):
+    sample(folder, tmp_path / "set.h5", "--n", 2)
+    for option in (["--skeleton", folder / "skeleton.csv"], ["--grey"]):
+        output = sample(folder, tmp_path / "set.h5", "--append", *option, ok=False)
+        assert f"{option[0]} does not apply with --append" in output
+
+
+def test_frames_know_their_video(folder, poses, tmp_path):
+    other = tmp_path / "other.mkv"
+    write_video(other, poses.images[:10])
+    out = tmp_path / "set.h5"
+    run(
+        "sample",
+        folder / "mouse.mkv",
+        other,
+        "-o",
+        out,
+        "--n",
+        6,
+        "--seed",
+        0,
+        "--skeleton",
+        folder / "skeleton.csv",
+    )
+    run("sample", other, "-o", out, "--n", 2, "--append")
+    data = read_annotations(out, frames="all")
+    size = (folder / "mouse.mkv").stat().st_size
+    assert data.videos.tolist()[:3] == [f"mouse.mkv, {size} bytes"] * 3
+    assert set(data.videos[3:]) == {f"other.mkv, {other.stat().st_size} bytes"}
+    assert data.groups.tolist() == data.videos.tolist()
+    for image, video, number in zip(data.images, data.videos, data.frame_numbers, strict=True):
+        name = video.partition(",")[0]
+        X = VideoFrames(folder / name if name == "mouse.mkv" else other)
+        np.testing.assert_array_equal(image, X[int(number)])
+
+
+def test_sets_that_only_tell_the_frames_that_were_taken_are_gone_on_with(folder, poses, tmp_path):
+    out = tmp_path / "set.h5"
+    video = folder / "mouse.mkv"
+    name = f"mouse.mkv, {video.stat().st_size} bytes"
+    write_annotations(out, poses.images[[3, 9]], skeleton=poses.skeleton)
+    with h5py.File(out, "r+") as file:  # as sets were before each image told its own frame
+        file["sources"] = json.dumps({name: [3, 9]})
+    assert read(out).frame_numbers.tolist() == [3, 9]
+    sample(folder, out, "--n", N_FRAMES - 2, "--append")
+    data = read(out)
+    assert sorted(data.frame_numbers.tolist()) == list(range(N_FRAMES))
+    assert set(data.videos) == {name}
 
 
 def test_a_set_is_not_overwritten_unless_told(folder, tmp_path):

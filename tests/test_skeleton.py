@@ -68,7 +68,7 @@ def test_arrays_cannot_change_the_skeleton(skeleton):
     skeleton.edges[:] = 0
     assert skeleton.swap_index.tolist() == [0, 1, 3, 2]
     assert skeleton.edges.tolist() == [[1, 0], [1, 2], [1, 3]]
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="names"):
         skeleton.names = ("a",)
 
 

@@ -6,6 +6,7 @@ import click
 
 from skpose.cli._demo import demo
 from skpose.cli._draw import draw
+from skpose.cli._errors import explain
 from skpose.cli._evaluate import evaluate
 from skpose.cli._export import export
 from skpose.cli._individuals import predict_individuals, track
@@ -17,30 +18,49 @@ __all__ = ["main"]
 
 
 class _Group(click.Group):
-    """Errors that a user can mend are told in a line, without a traceback."""
+    """Commands in the order of work; errors are told in a line, unless a traceback is wanted."""
 
     def invoke(self, ctx):
+        if ctx.params.get("traceback"):
+            return super().invoke(ctx)
         try:
             return super().invoke(ctx)
-        except (ValueError, TypeError, OSError, ImportError) as error:
-            raise click.ClickException(str(error)) from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            raise explain(error) from error
+
+    def list_commands(self, ctx):
+        return list(self.commands)
+
+    def format_commands(self, ctx, formatter):
+        rows = [
+            (name, command.get_short_help_str(limit=1000))  # wrapped, not cut
+            for name, command in self.commands.items()
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="skpose")
-def main():
+@click.option("--traceback", is_flag=True, help="Show where an error comes from.")
+def main(traceback):
     """Animal pose estimation: train a network on labelled frames, find bodyparts in new ones."""
     # TensorFlow's greeting says nothing to a user of this command; errors still come through.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-main.add_command(demo)
-main.add_command(train)
-main.add_command(evaluate)
-main.add_command(predict)
-main.add_command(export)
-main.add_command(track)
-main.add_command(predict_individuals)
-main.add_command(sample)
-main.add_command(initialize)
-main.add_command(draw)
+for _command in (
+    demo,
+    sample,
+    initialize,
+    train,
+    evaluate,
+    predict,
+    draw,
+    export,
+    track,
+    predict_individuals,
+):
+    main.add_command(_command)

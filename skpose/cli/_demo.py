@@ -5,7 +5,7 @@ import time
 
 import click
 
-from skpose.cli._shared import _score_table
+from skpose.cli._shared import score_table
 
 
 @click.command()
@@ -20,9 +20,13 @@ from skpose.cli._shared import _score_table
 def demo(out, seed):
     """Train a small network on synthetic animals for a minute or two, and show what it finds."""
     from skpose._demo import run_demo
+    from skpose._files import check_output, replacing
+
+    check_output(out, what="Pictures", overwrite=True)
 
     start = time.monotonic()
     errors, skeleton, figure = run_demo(seed)
-    figure.savefig(out, dpi=120)
-    click.echo(_score_table(errors, skeleton.names))
+    with replacing(out, overwrite=True) as temporary:
+        figure.savefig(temporary, dpi=120, format=out.suffix.lstrip(".") or "png")
+    click.echo(score_table(errors, skeleton.names))
     click.echo(f"{time.monotonic() - start:.0f} s; predictions over images are in {out}")

@@ -5,18 +5,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-
-class _Region(click.ParamType):
-    name = "X,Y,WIDTH,HEIGHT"
-
-    def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        try:
-            x, y, width, height = (int(number) for number in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not X,Y,WIDTH,HEIGHT in whole pixels.", param, ctx)
-        return x, y, width, height
+from skpose.cli._shared import REGION, check_free
 
 
 @click.command()
@@ -49,7 +38,7 @@ class _Region(click.ParamType):
 )
 @click.option("--start", type=click.IntRange(0), help="Number of the first frame to draw.")
 @click.option("--stop", type=click.IntRange(1), help="Number of the frame to stop before.")
-@click.option("--region", type=_Region(), help="The part of the video to write, in pixels.")
+@click.option("--region", type=REGION, help="The part of the video to write, in pixels.")
 @click.option(
     "--scale",
     type=click.FloatRange(0, min_open=True),
@@ -68,11 +57,16 @@ def draw(video, poses, out, skeleton, start, stop, **options):
     POSES is what `skpose predict` wrote of the same video (.csv, .h5 or .npz), or a table of
     DeepLabCut's. Only frames that have poses are written.
     """
-    from skpose.video import draw_video
-    from skpose.video._read_table import read_predictions
+    check_free(out, options["overwrite"])
+    from skpose.poses import read_poses
+    from skpose.video_poses import draw_video
 
-    table = read_predictions(poses)
-    frames = _numbers(table.frames, poses)
+    table = read_poses(poses)
+    frames = table["frame"].values
+    if not np.issubdtype(frames.dtype, np.integer) or not len(frames):
+        raise click.ClickException(
+            f"{poses} has poses of images, not of the numbered frames of a video."
+        )
     first = 0 if start is None else start
     is_asked = (frames >= first) & (frames < (np.inf if stop is None else stop))
     if not is_asked.any():
@@ -82,24 +76,13 @@ def draw(video, poses, out, skeleton, start, stop, **options):
         )
     draw_video(
         video,
-        table.keypoints[is_asked],
-        table.confidence[is_asked],
+        table.isel(time=is_asked),
         out=out,
-        frames=frames[is_asked],
-        skeleton=_read_skeleton(skeleton, table.names),
+        skeleton=_read_skeleton(skeleton, table["keypoint"].values.tolist()),
         verbose=1,
         **options,
     )
     click.echo(f"{is_asked.sum()} labelled frames are in {out}")
-
-
-def _numbers(frames, path):
-    frames = np.asarray(frames)
-    if not np.issubdtype(frames.dtype, np.integer) or not len(frames):
-        raise click.ClickException(
-            f"{path} has poses of images, not of the numbered frames of a video."
-        )
-    return frames
 
 
 def _read_skeleton(path, names):
@@ -107,11 +90,12 @@ def _read_skeleton(path, names):
     if path is None:
         return None
     import skpose
+    from skpose._predictor import Predictor
 
     if path.suffix == ".csv":
         skeleton = skpose.Skeleton.from_csv(path)
     else:
-        skeleton = skpose.load(path).skeleton
+        skeleton = Predictor(skpose.load(path)).skeleton
     if skeleton is None or set(skeleton.names) != set(names):
         found = "none" if skeleton is None else ", ".join(skeleton.names)
         raise click.ClickException(

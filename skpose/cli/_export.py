@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from skpose.cli._shared import check_free
+
 
 @click.command()
 @click.argument("model_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -15,15 +17,20 @@ def export(model_file, out, overwrite):
     Commands that predict take it in place of MODEL_FILE, for images of the size that the model was
     trained on.
     """
+    check_free(out, overwrite)
     import skpose
+    from skpose.runtime import ExportedPoseEstimator
 
-    if out.exists() and not overwrite:
-        raise FileExistsError(f"{out} exists already. Give --overwrite to replace it.")
     estimator = skpose.load(model_file)
-    if not hasattr(estimator, "export"):
+    if isinstance(estimator, ExportedPoseEstimator):
         raise click.UsageError(f"{model_file} was exported already.")
+    if not hasattr(estimator, "export"):
+        raise click.UsageError(
+            f"{model_file} is a {type(estimator).__name__}; what is exported is a PoseEstimator "
+            "alone, without steps before it."
+        )
     try:
-        estimator.export(out)
+        estimator.export(out, overwrite=overwrite)
     except RuntimeError as error:  # Keras runs on another backend
         raise click.ClickException(str(error)) from error
     height, width, n_channels = estimator.image_shape_

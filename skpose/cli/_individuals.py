@@ -80,7 +80,7 @@ def track(video, n_individuals, out, max_distance, min_length, overwrite, **opti
     "-o",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Table (.csv, in DeepLabCut's columns for several animals) or arrays (.npz).",
+    help="Table in DeepLabCut's columns for several animals (.csv, .h5) or arrays (.npz).",
 )
 @click.option(
     "--box-size", type=click.IntRange(1), help="Side of the crops in pixels, if not as in training."
@@ -125,16 +125,18 @@ def predict_individuals(
 
     import skpose
     from skpose import individuals
-    from skpose.individuals._table import check_individuals_path
+    from skpose.poses import check_poses_path, write_poses
 
-    check_individuals_path(out, overwrite=overwrite)
+    check_poses_path(out, overwrite=overwrite)
     tracks = individuals.read_tracks(
         tracks_file, anchor=anchor, front=front, back=back, min_length=min_length
     )
     estimator = skpose.load(model_file)
     poses = individuals.predict_individuals(estimator, video, tracks, verbose=1, **options)
-    individuals.write_individuals(out, poses, overwrite=overwrite)
+    write_poses(out, poses, overwrite=overwrite)
+    confidence = float(poses["confidence"].mean())
+    told = "" if np.isnan(confidence) else f", mean confidence {confidence:.2f}"
     click.echo(
-        f"{len(poses.ids)} individuals in {len(poses.keypoints)} frames, mean confidence "
-        f"{np.nanmean(poses.confidence):.2f}, are in {out}"
+        f"{poses.sizes['individual']} individuals in {poses.sizes['time']} frames{told}, are in "
+        f"{out}"
     )

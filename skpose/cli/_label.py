@@ -1,14 +1,23 @@
 """``skpose sample`` and ``skpose initialize``: what to label, and guesses to start from."""
 
-import json
 from pathlib import Path
 import shutil
 
 import click
 import numpy as np
 
-_WITH_MODEL = ("confidence", "entropy", "motion", "autoregressive", "ensemble")
-_CHOICES = ("kmeans", "random", *_WITH_MODEL)
+from skpose.cli._shared import refuse
+
+# How to choose: the class in skpose.sampling, and how many models it needs.
+_SAMPLERS = {
+    "kmeans": ("KMeansSampler", 0),
+    "random": ("RandomSampler", 0),
+    "confidence": ("ConfidenceSampler", 1),
+    "entropy": ("EntropySampler", 1),
+    "motion": ("MotionSampler", 1),
+    "autoregressive": ("AutoregressiveSampler", 1),
+    "ensemble": ("EnsembleSampler", 2),
+}
 
 
 @click.command()
@@ -36,7 +45,7 @@ _CHOICES = ("kmeans", "random", *_WITH_MODEL)
 )
 @click.option(
     "--by",
-    type=click.Choice(_CHOICES),
+    type=click.Choice(list(_SAMPLERS)),
     default=None,
     help="How to choose: frames that look different (kmeans), by chance (random), or such as "
     "--model is in doubt about. Default: kmeans, or confidence with --model.",
@@ -71,24 +80,29 @@ def sample(videos, out, n_frames, append, overwrite, **options):
     The set is labelled with any annotator for DeepPoseKit's files, and is what `skpose train`
     takes. Once there is a model, `skpose sample --append --model MODEL` adds what it finds hard.
     """
+    from skpose.datasets import read_sources
     from skpose.preprocessing import ImageBatch
 
     _check_output(out, append, overwrite)
+    if append:
+        refuse({"--skeleton", "--grey"}, "with --append: the set has its own already")
     estimators = _load(options["models"], options["by"])
     skeleton, n_channels = _look_of_set(out if append else None, estimators, options)
     frames = [_open(video, n_channels, options["step"]) for video in videos]
     _check_sizes(frames, videos)
     sampler = _make_sampler(estimators, options)
-    sources = _read_sources(out) if append else {}
-    images = []
+    seen = read_sources(out) if append else {}
+    parts = []
     for video, X, share in zip(videos, frames, _shares(n_frames, len(videos)), strict=True):
         if share:
-            seen = sources.setdefault(_fingerprint(video), [])
-            index = sampler.set_params(n_frames=share).select(X, exclude=_exclude(X, seen))
-            seen.extend(X.frame_numbers[index].tolist())
-            images.append(ImageBatch.wrap(X)[index])
-    _write(out, images, skeleton, sources, append=append, overwrite=overwrite)
-    click.echo(f"{sum(map(len, images))} frames of {len(images)} video(s) are in {out}")
+            name = _name_in_set(video)
+            exclude = _exclude(X, seen.get(name, ()))
+            index = sampler.set_params(n_frames=share).select(X, exclude=exclude)
+            source = {"videos": [name] * len(index), "frame_numbers": X.frame_numbers[index]}
+            parts.append((ImageBatch.wrap(X)[index], source))
+    _write(out, parts, skeleton, append=append, overwrite=overwrite)
+    n_images = sum(len(images) for images, _ in parts)
+    click.echo(f"{n_images} frames of {len(parts)} video(s) are in {out}")
 
 
 @click.command()
@@ -101,6 +115,7 @@ def initialize(model_file, labels, batch_size):
     Keypoints that are marked as annotated stay as they are.
     """
     import skpose
+    from skpose._predictor import Predictor
     from skpose.datasets import read_annotations
     from skpose.sampling import initialize_annotations
 
@@ -109,12 +124,11 @@ def initialize(model_file, labels, batch_size):
     if not len(index):
         click.echo(f"All keypoints in {labels} are annotated; nothing was changed.")
         return
-    data = read_annotations(labels, skeleton=estimator.skeleton, labelled="all", frames="all")
+    skeleton = Predictor(estimator).skeleton
+    data = read_annotations(labels, skeleton=skeleton, labelled="all", frames="all")
     confidence = data.confidence[~np.isnan(data.confidence)]
-    click.echo(
-        f"{len(index)} of {len(data.images)} images in {labels} have guesses now, mean confidence "
-        f"{confidence.mean():.2f}"
-    )
+    told = f", mean confidence {confidence.mean():.2f}" if len(confidence) else ""
+    click.echo(f"{len(index)} of {len(data.images)} images in {labels} have guesses now{told}")
 
 
 def _check_output(out, append, overwrite):
@@ -131,28 +145,33 @@ def _check_output(out, append, overwrite):
 def _load(models, by):
     import skpose
 
-    if by in _WITH_MODEL and not models:
-        raise click.UsageError(f"--by {by} needs a trained model: --model MODEL.")
-    if by == "ensemble" and len(models) < 2:
-        raise click.UsageError("--by ensemble needs two models or more: repeat --model.")
-    if len(models) > 1 and by != "ensemble":
+    n_needed = _SAMPLERS[by][1] if by else min(len(models), 1)
+    if len(models) < n_needed:
+        kind = "two trained models or more" if n_needed > 1 else "a trained model"
+        raise click.UsageError(f"--by {by} needs {kind}: --model MODEL.")
+    if len(models) > 1 and n_needed < 2:
         raise click.UsageError("More than one --model is for --by ensemble only.")
     return [skpose.load(model) for model in models]
 
 
 def _look_of_set(path, estimators, options):
-    """Give the skeleton (None: the set has one already) and number of channels of the images."""
+    """Return the skeleton (None: the set has one already) and number of channels of the images."""
     from skpose import Skeleton
+    from skpose._predictor import Predictor
     from skpose.datasets import HDF5Images
 
     if path is not None:
         return None, HDF5Images(path).shape[3]
-    n_channels = estimators[0].image_shape_[2] if estimators else 1 if options["grey"] else 3
+    n_channels, skeleton = (1 if options["grey"] else 3), None
+    if estimators:
+        refuse({"--grey"}, "with --model, whose images the set's are like")
+        predictor = Predictor(estimators[0])
+        n_channels, skeleton = predictor.n_channels, predictor.skeleton
     if options["skeleton"] is not None:
-        return Skeleton.from_csv(options["skeleton"]), n_channels
-    if estimators and estimators[0].skeleton is not None:
-        return estimators[0].skeleton, n_channels
-    raise click.UsageError("A new set needs bodyparts: --skeleton TABLE.csv.")
+        skeleton = Skeleton.from_csv(options["skeleton"])
+    if skeleton is None:
+        raise click.UsageError("A new set needs bodyparts: --skeleton TABLE.csv.")
+    return skeleton, n_channels
 
 
 def _open(video, n_channels, step):
@@ -179,38 +198,27 @@ def _make_sampler(estimators, options):
     if options["min_separation"] is not None:
         settings["min_separation"] = -(-options["min_separation"] // options["step"])
     by = options["by"] or ("confidence" if estimators else "kmeans")
-    sampler = getattr(sampling, f"{'KMeans' if by == 'kmeans' else by.capitalize()}Sampler")
-    if by in _WITH_MODEL:
-        return sampler(estimators if by == "ensemble" else estimators[0], **settings)
-    return sampler(**settings)
+    name, n_models = _SAMPLERS[by]
+    models = [] if not n_models else [estimators[0] if n_models == 1 else estimators]
+    return getattr(sampling, name)(*models, **settings)
 
 
 def _shares(n_frames, n_videos):
     return [n_frames // n_videos + (i < n_frames % n_videos) for i in range(n_videos)]
 
 
-def _fingerprint(video):
-    """What a video is known by in a set, also when it is moved."""
+def _name_in_set(video):
+    """Return what a video is known by in a set, also when it is moved."""
     return f"{video.name}, {video.stat().st_size} bytes"
 
 
 def _exclude(X, seen):
-    """Give the index of frames that are in the set already, or of those that come next to them."""
-    return np.unique(np.searchsorted(X.frame_numbers, seen)).clip(max=len(X) - 1)
+    """Return the index of frames that are in the set already, or of those next to them."""
+    return np.unique(np.searchsorted(X.frame_numbers, list(seen))).clip(max=len(X) - 1)
 
 
-def _read_sources(path):
-    """Give the frames that an annotation set already has of each video."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        return json.loads(file["sources"].asstr()[()]) if "sources" in file else {}
-
-
-def _write(path, images, skeleton, sources, *, append, overwrite):
+def _write(path, parts, skeleton, *, append, overwrite):
     """Make the set, or add to it; it changes from one moment to the next, or not at all."""
-    import h5py
-
     from skpose._files import replacing
     from skpose.datasets import append_images, write_annotations
 
@@ -218,10 +226,7 @@ def _write(path, images, skeleton, sources, *, append, overwrite):
         if append:
             shutil.copyfile(path, new)
         else:
-            write_annotations(new, images[0], skeleton=skeleton)
-        for part in images if append else images[1:]:
-            append_images(new, part)
-        with h5py.File(new, "r+") as file:
-            if "sources" in file:
-                del file["sources"]
-            file["sources"] = json.dumps(sources)
+            images, source = parts[0]
+            write_annotations(new, images, skeleton=skeleton, **source)
+        for images, source in parts if append else parts[1:]:
+            append_images(new, images, **source)

@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-from skpose.cli._shared import _names
+from skpose.cli._shared import REGION, refuse
 
 _IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
 _SETS = {".h5", ".hdf5"}
+_OF_VIDEOS = {"--region", "--step", "--jobs", "--format", "--no-resume"}
 
 
 @click.command()
@@ -34,9 +35,7 @@ _SETS = {".h5", ".hdf5"}
 @click.option("--step", type=click.IntRange(1), default=1, help="Every step-th frame of a video.")
 @click.option(
     "--region",
-    type=int,
-    nargs=4,
-    metavar="X Y WIDTH HEIGHT",
+    type=REGION,
     help="The part of each frame to look at, in pixels. Poses are in those of the whole frame.",
 )
 @click.option("--jobs", "-j", type=int, help="Number of processes, for several videos.")
@@ -53,6 +52,7 @@ def predict(model_file, inputs, out, ending, batch_size, jobs, no_resume, **opti
         options |= {"batch_size": batch_size, "resume": not no_resume}
         _predict_videos(model_file, inputs, out, f".{ending}", jobs, options)
     elif endings <= _IMAGES or (len(inputs) == 1 and endings <= _SETS):
+        refuse(_OF_VIDEOS, "to images, only to videos")
         _predict_images(model_file, inputs, out, batch_size, options["overwrite"])
     else:
         raise click.UsageError("Give videos alone, images alone, or one annotation set.")
@@ -60,12 +60,13 @@ def predict(model_file, inputs, out, ending, batch_size, jobs, no_resume, **opti
 
 def _predict_videos(model_file, paths, out, ending, jobs, options):
     import skpose
-    from skpose.video import predict_video, predict_videos
-    from skpose.video._table import check_table_path
+    from skpose.poses import check_poses_path
+    from skpose.video_poses import predict_video, predict_videos
 
     is_folder = len(paths) > 1 or out.is_dir() or not out.suffix
     if not is_folder:
-        check_table_path(out, overwrite=options["overwrite"])  # before TensorFlow is loaded
+        refuse({"--jobs", "--format"}, "to a single video with --out FILE")
+        check_poses_path(out, overwrite=options["overwrite"])  # before TensorFlow is loaded
     elif out.suffix and not out.is_dir():
         raise click.UsageError(f"--out must be a folder for {len(paths)} videos, but is {out}.")
     estimator = skpose.load(model_file)
@@ -83,18 +84,26 @@ def _predict_videos(model_file, paths, out, ending, jobs, options):
 
 def _predict_images(model_file, paths, out, batch_size, overwrite):
     import skpose
+    from skpose._predictor import Predictor
     from skpose.datasets import ImageFiles, read_annotations
-    from skpose.video._table import check_table_path, write_table
+    from skpose.poses import check_poses_path, from_numpy, write_poses
 
-    check_table_path(out, overwrite=overwrite)
+    check_poses_path(out, overwrite=overwrite)
     estimator = skpose.load(model_file)
     if paths[0].suffix.lower() in _SETS:
         X = read_annotations(paths[0], labelled="all", frames="all").images
         frames = np.arange(len(X))
     else:
-        X = ImageFiles(paths, n_channels=estimator.image_shape_[2])
+        X = ImageFiles(paths, n_channels=Predictor(estimator).n_channels)
         frames = [str(path) for path in paths]
-    keypoints, confidence = estimator.predict(X, return_confidence=True, batch_size=batch_size)
-    poses = np.concatenate([keypoints, confidence[..., np.newaxis]], axis=2)
-    write_table(out, poses, names=_names(estimator), frames=frames, overwrite=overwrite)
-    click.echo(f"{len(keypoints)} frames, mean confidence {confidence.mean():.2f}, are in {out}")
+    predictor = Predictor(estimator)
+    keypoints, confidence = predictor.predict(X, batch_size)
+    names = predictor.names(lambda: X[0])
+    write_poses(
+        out, from_numpy(keypoints, confidence, names=names, frames=frames), overwrite=overwrite
+    )
+    click.echo(f"{len(keypoints)} frames{_mean_confidence(confidence)}, are in {out}")
+
+
+def _mean_confidence(confidence):
+    return "" if confidence is None else f", mean confidence {confidence.mean():.2f}"

@@ -3,10 +3,58 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 import numpy as np
 
+__all__ = [
+    "REGION",
+    "check_free",
+    "errors_of",
+    "label_options",
+    "names_of",
+    "read_labels",
+    "refuse",
+    "score_table",
+]
 
-def _label_options(command):
+
+class _Region(click.ParamType):
+    name = "X,Y,WIDTH,HEIGHT"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        try:
+            x, y, width, height = (int(number) for number in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not X,Y,WIDTH,HEIGHT in whole pixels.", param, ctx)
+        return x, y, width, height
+
+
+REGION = _Region()
+
+
+def refuse(options, why):
+    """Raise an error if one of these options was given, which does not apply."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+        if given and option.opts[0] in options:
+            raise click.UsageError(f"{option.opts[0]} does not apply {why}.")
+
+
+def check_free(path, overwrite):
+    """Check that a file can be written, before anything slow is loaded."""
+    if path.exists() and not overwrite:
+        raise click.ClickException(
+            f"{path} exists. Give another name, or --overwrite to replace it."
+        )
+    if not path.resolve().parent.is_dir():
+        raise click.ClickException(f"{path} cannot be written: its folder does not exist.")
+
+
+def label_options(command):
+    """Add the options of a command that reads labels."""
     options = (
         click.option(
             "--skeleton",
@@ -15,10 +63,9 @@ def _label_options(command):
         ),
         click.option(
             "--labelled",
-            type=click.Choice(["annotated", "all"]),
-            default="annotated",
-            show_default=True,
-            help="Which keypoints of an annotation set are labels: those marked so, or all.",
+            type=click.Choice(["annotated", "visible", "all"]),
+            help="Which keypoints of an annotation set are labels: those marked so (the default), "
+            "those of them that can be seen, or all.",
         ),
     )
     for option in options:
@@ -26,34 +73,31 @@ def _label_options(command):
     return command
 
 
-def _read_labels(path, skeleton, labelled):
+def read_labels(path, skeleton, labelled):
+    """Read labels of any format, with a skeleton from a table if there is one."""
     from skpose import Skeleton
-    from skpose.datasets import read_annotations, read_coco, read_deeplabcut
+    from skpose.datasets import read_labels
 
     skeleton = None if skeleton is None else Skeleton.from_csv(skeleton)
-    if path.is_dir():
-        return read_deeplabcut(path, skeleton=skeleton)
-    if path.suffix == ".json":
-        return read_coco(path)
-    return read_annotations(path, skeleton=skeleton, labelled=labelled)
+    return read_labels(path, skeleton=skeleton, labelled=labelled)
 
 
-def _names(estimator):
-    from skpose.skeleton import number_names
+def names_of(estimator, X):
+    """Return the names of the bodyparts that an estimator finds in images."""
+    from skpose._predictor import Predictor
 
-    if estimator.skeleton is not None:
-        return estimator.skeleton.names
-    return number_names(estimator.n_keypoints_)
+    return Predictor(estimator).names(lambda: np.asarray(X[0]))
 
 
-def _errors(estimator, X, y):
+def errors_of(estimator, X, y):
+    """Return how far off each keypoint is, (n_samples, n_keypoints), in pixels."""
     from skpose.metrics import keypoint_errors
 
     return keypoint_errors(y, estimator.predict(X))
 
 
-def _score_table(errors, names):
-    """A line for each bodypart: how far off it is, in pixels."""
+def score_table(errors, names):
+    """Return a line for each bodypart: how far off it is, in pixels."""
     width = max(len(name) for name in [*names, "all bodyparts"])
     lines = [f"{'':{width}}  {'n':>5}  {'mean':>7}  {'median':>7}  {'95 %':>7}  px"]
     for name, column in [*zip(names, errors.T, strict=True), ("all bodyparts", errors.ravel())]:

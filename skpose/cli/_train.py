@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from skpose.cli._shared import _errors, _label_options, _names, _read_labels, _score_table
+from skpose.cli._shared import errors_of, label_options, names_of, read_labels, score_table
 
 
 @click.command()
 @click.argument("labels", type=click.Path(exists=True, path_type=Path))
 @click.argument("model_file", type=click.Path(dir_okay=False, path_type=Path))
-@_label_options
+@label_options
 @click.option(
     "--model", default=None, help="The network, such as residual_unet or stacked_densenet."
 )
@@ -30,8 +30,9 @@ from skpose.cli._shared import _errors, _label_options, _names, _read_labels, _s
 def train(labels, model_file, skeleton, labelled, resume, overwrite, **options):
     """Train a network on LABELS and keep it in MODEL_FILE.
 
-    LABELS is an annotation set (.h5), a DeepLabCut project (a folder) or a COCO file (.json). The
-    model is saved every minute while it is trained; Ctrl-C stops and keeps the best epoch.
+    LABELS is an annotation set (HDF5), a DeepLabCut project (its folder, its config.yaml or a
+    CollectedData file) or a COCO file (JSON). The model is saved every minute while it is trained;
+    Ctrl-C stops and keeps the best epoch.
     """
     import skpose
     from skpose.estimator import Checkpoint
@@ -40,8 +41,8 @@ def train(labels, model_file, skeleton, labelled, resume, overwrite, **options):
         raise click.ClickException(
             f"{model_file} exists. Use --resume to go on with it, or --overwrite to replace it."
         )
-    checkpoint = Checkpoint(model_file)
-    data = _read_labels(labels, skeleton, labelled)
+    checkpoint = Checkpoint(model_file, overwrite=resume or overwrite)
+    data = read_labels(labels, skeleton, labelled)
     if resume:
         estimator = skpose.load(model_file).set_params(warm_start=True)
     else:
@@ -50,14 +51,14 @@ def train(labels, model_file, skeleton, labelled, resume, overwrite, **options):
     groups = data.get("groups")
     if groups is not None and len(set(groups)) < 2:
         groups = None  # frames of one video can only be divided among themselves
-    estimator.fit(data.images, data.keypoints, groups=groups)
+    estimator.fit(data.images, data.keypoints, groups=groups, visibility=data.visibility)
     estimator.set_params(callbacks=None, warm_start=False)
-    estimator.save(model_file)
+    estimator.save(model_file, overwrite=True)  # the checkpoint's, or what it may replace
     kept = estimator.validation_indices_
     if len(kept):
-        errors = _errors(estimator, data.images[kept], data.keypoints[kept])
+        errors = errors_of(estimator, data.images[kept], data.keypoints[kept])
         click.echo(f"{len(kept)} frames that were kept back:")
-        click.echo(_score_table(errors, _names(estimator)))
+        click.echo(score_table(errors, names_of(estimator, data.images)))
     click.echo(f"The model is in {model_file}")
 
 
