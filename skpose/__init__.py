@@ -15,9 +15,9 @@ The conventions of every array, said once:
   keypoint.
 - `Skeleton`: names of the bodyparts, a parent for each (or none), a left/right partner for each.
 
-The way of an image: ``datasets -> preprocessing, augment -> targets -> models -> layers ->
-metrics -> runtime -> estimator -> plot -> video -> sampling -> individuals``. Names are loaded when
-they are first used, so ``import skpose`` is quick.
+The way of an image: ``poses, video -> datasets -> preprocessing, augment -> targets -> models ->
+layers -> metrics -> saving -> runtime -> estimator -> plot -> video_poses -> sampling ->
+individuals``. Names are loaded when they are first used, so ``import skpose`` is quick.
 """
 
 from importlib import import_module as _import_module
@@ -27,6 +27,7 @@ _HOMES = {
     "PoseEstimator": "skpose.estimator",
     "Skeleton": "skpose.skeleton",
     "load": "skpose.estimator",
+    "save": "skpose.saving",
 }
 _SUBPACKAGES = {
     "augment",
@@ -38,12 +39,15 @@ _SUBPACKAGES = {
     "metrics",
     "models",
     "plot",
+    "poses",
     "preprocessing",
     "runtime",
     "sampling",
+    "saving",
     "skeleton",
     "targets",
     "video",
+    "video_poses",
 }
 
 __version__ = _version("skpose")

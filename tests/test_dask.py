@@ -2,16 +2,14 @@
 
 import os
 
+from helpers import tiny_estimator
 import joblib
 import numpy as np
 from numpy.testing import assert_array_equal
 import pytest
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 
-from skpose import PoseEstimator
 from skpose.datasets import make_poses
-from skpose.models import CustomArchitecture
-from skpose.targets import ConfidenceMaps
 
 distributed = pytest.importorskip(
     "distributed", reason="Dask is not installed: pip install skpose[dask]"
@@ -36,12 +34,6 @@ def cluster(tmp_path):
 
 @pytest.mark.slow
 def test_grid_search_on_two_workers(cluster):
-    def network(inputs, n_outputs):
-        from keras.layers import Conv2D
-
-        x = Conv2D(8, 3, strides=2, padding="same", activation="elu")(inputs / 255)
-        return Conv2D(n_outputs, 1)(x)
-
     def tell(estimator, X, y):
         import os
 
@@ -52,14 +44,7 @@ def test_grid_search_on_two_workers(cluster):
         }
 
     X, y = make_poses(16, image_size=32, random_state=0)
-    estimator = PoseEstimator(
-        CustomArchitecture(network, downsample_factor=1, divisor=2),
-        targets=ConfidenceMaps(downsample_factor=1),
-        early_stopping=False,
-        max_epochs=1,
-        subpixel=False,
-        random_state=0,
-    )
+    estimator = tiny_estimator()
     search = GridSearchCV(
         estimator,
         {"targets__sigma": [2.0, 4.0]},

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import weakref
 
+from helpers import interrupt_at
 import keras
 import numpy as np
 import pytest
@@ -61,18 +62,12 @@ def network(inputs, n_outputs):
     return keras.layers.Conv2D(n_outputs, 3, strides=4, padding="same")(inputs / 255)
 
 
-class Interrupt(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 1:
-            raise KeyboardInterrupt
-
-
 class Images(np.ndarray):
     """An array that one can ask whether it is still there."""
 
 
 @pytest.mark.parametrize("early_stopping", [True, False])
-@pytest.mark.parametrize("callbacks", [None, [Interrupt()]])
+@pytest.mark.parametrize("callbacks", [None, [interrupt_at(1)]])
 @pytest.mark.filterwarnings("ignore:Training was interrupted:UserWarning")
 def test_images_are_let_go_after_fit(early_stopping, callbacks):
     X, y = make_poses(8, image_size=32, random_state=0)

@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 
+from helpers import write_video
 import numpy as np
 import pytest
 
@@ -50,19 +51,14 @@ def test_every_shell_command_is_one_that_exists(tmp_path):
 def test_command_line_snippet_runs(tmp_path, monkeypatch):
     from skpose.datasets import make_poses, write_annotations
 
-    cv2, av = pytest.importorskip("cv2"), pytest.importorskip("av")
+    cv2 = pytest.importorskip("cv2")
     monkeypatch.chdir(tmp_path)
     animals = make_poses(6, image_size=32, random_state=0, return_bunch=True)
     for name in ("labels.h5", "more_labels.h5"):
         write_annotations(name, animals.images, animals.keypoints, skeleton=animals.skeleton)
     for i in (1, 2):
         cv2.imwrite(f"frame_{i}.png", animals.images[i])
-    with av.open("flies.mp4", "w") as container:
-        stream = container.add_stream("libx264", rate=25)
-        stream.height, stream.width = animals.images.shape[1:3]
-        for image in np.repeat(animals.images, 3, axis=3):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode())
+    write_video("flies.mp4", np.repeat(animals.images, 3, axis=3))
     lines = [code for language, code in SNIPPETS if "skpose train" in code][0].splitlines()
     small = "--epochs 1 --batch-size 16 --set model__filters=4"
     for line in lines:

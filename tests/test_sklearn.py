@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 
+from helpers import tiny_estimator
 import joblib
 import keras
 import numpy as np
@@ -31,7 +32,6 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skpose import PoseEstimator
 from skpose.augment import Augmenter
 from skpose.baseline import MeanPoseRegressor
 from skpose.datasets import make_poses
@@ -44,34 +44,12 @@ from skpose.metrics import (
     pck,
     pck_scorer,
 )
-from skpose.models import CustomArchitecture, StackedDenseNet
+from skpose.models import StackedDenseNet
 from skpose.preprocessing import ImageBatch, ImageResizer
 from skpose.targets import ConfidenceMaps
 
 ONE_SPLIT = ShuffleSplit(n_splits=1, test_size=0.25, random_state=0)
 VIDEOS = np.repeat(["a", "b", "c", "d"], 4)
-
-
-def make_estimator(**params):
-    """Give an estimator that is fitted in a second; a worker process can be sent it, too."""
-
-    def network(inputs, n_outputs):
-        from keras.layers import Conv2D
-
-        x = Conv2D(8, 3, strides=2, padding="same", activation="elu")(inputs / 255)
-        return Conv2D(n_outputs, 1)(x)
-
-    settings = {
-        "model": CustomArchitecture(network, downsample_factor=1, divisor=2),
-        "targets": ConfidenceMaps(sigma=3.0, downsample_factor=1),
-        "augmenter": None,
-        "subpixel": False,
-        "early_stopping": False,
-        "batch_size": 8,
-        "max_epochs": 1,
-        "random_state": 0,
-    }
-    return PoseEstimator(**{**settings, **params})
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +90,12 @@ def test_pipeline_predicts_in_the_pixels_of_the_user(poses, resizer_first):
     augmenter = steps[1]
     if not resizer_first:
         steps = steps[::-1]
-    pipeline = make_pipeline(*steps, make_estimator()).fit(X, y)
+    pipeline = make_pipeline(*steps, tiny_estimator()).fit(X, y)
     assert pipeline[-1].image_shape_ == (16, 16, 1)
     assert [a.rotation for a in pipeline[-1].augmenters_] == [20]
     # The same without a pipeline, moved to and fro by hand: x' = x / 2 - 1 / 4.
     small = np.asarray(ImageResizer(scale=0.5).fit_transform(X))
-    by_hand = make_estimator(augmenter=augmenter).fit(small, y / 2 - 0.25)
+    by_hand = tiny_estimator(augmenter=augmenter).fit(small, y / 2 - 0.25)
     assert_allclose(pipeline.predict(X), 2 * by_hand.predict(small) + 0.5, atol=1e-3)
     assert_array_equal(pipeline.predict(X), pipeline.predict(X))  # nothing is augmented
     assert pipeline.score(X, y) == pytest.approx(2 * by_hand.score(small, y / 2 - 0.25), rel=1e-3)
@@ -125,7 +103,7 @@ def test_pipeline_predicts_in_the_pixels_of_the_user(poses, resizer_first):
 
 def test_memory_of_a_pipeline_tells_augmentations_apart(poses, tmp_path):
     X, y = poses
-    steps = ImageResizer(scale=0.5), Augmenter(rotation=10, fliplr=0, flipud=0), make_estimator()
+    steps = ImageResizer(scale=0.5), Augmenter(rotation=10, fliplr=0, flipud=0), tiny_estimator()
     pipeline = make_pipeline(*steps, memory=str(tmp_path))
 
     def fit(rotation):
@@ -145,8 +123,8 @@ def test_batch_is_divided_and_keeps_its_frame(poses):
     train, test, y_train, y_test = train_test_split(batch, y, random_state=0)
     assert isinstance(train, ImageBatch)
     X_train, X_test = train_test_split(X, random_state=0)
-    pipeline = make_pipeline(ImageResizer(scale=0.5), make_estimator()).fit(X_train, y_train)
-    estimator = make_estimator().fit(train, y_train)
+    pipeline = make_pipeline(ImageResizer(scale=0.5), tiny_estimator()).fit(X_train, y_train)
+    estimator = tiny_estimator().fit(train, y_train)
     assert_allclose(estimator.predict(test), pipeline.predict(X_test), atol=1e-3)
     assert estimator.score(test, y_test) == pytest.approx(pipeline.score(X_test, y_test), rel=1e-3)
 
@@ -161,14 +139,14 @@ def test_step_that_works_on_pixels_keeps_the_frame(poses):
 def test_step_that_drops_the_frame_is_noticed(poses):
     X, y = poses
     drop = FunctionTransformer(np.asarray)
-    pipeline = make_pipeline(ImageResizer(scale=0.25), drop, make_estimator())
+    pipeline = make_pipeline(ImageResizer(scale=0.25), drop, tiny_estimator())
     with pytest.warns(UserWarning, match="lie far outside their images of 8 x 8 pixels"):
         pipeline.fit(X, y)
 
 
 def test_pipeline_is_set_cloned_and_shown(poses):
     X, y = poses
-    pipeline = make_pipeline(ImageResizer(scale=0.5), Augmenter(), make_estimator())
+    pipeline = make_pipeline(ImageResizer(scale=0.5), Augmenter(), tiny_estimator())
     pipeline.set_params(
         imageresizer__scale=0.25,
         augmenter__rotation=5,
@@ -180,7 +158,7 @@ def test_pipeline_is_set_cloned_and_shown(poses):
     assert twin.get_params()["poseestimator__model__growth_rate"] == 7
     assert twin[-1].targets.sigma == 4.0
     assert (twin[0].scale, twin[1].rotation) == (0.25, 5)
-    fitted = make_pipeline(ImageResizer(scale=0.5), make_estimator()).fit(X, y)
+    fitted = make_pipeline(ImageResizer(scale=0.5), tiny_estimator()).fit(X, y)
     for diagram in (pipeline._repr_html_(), fitted._repr_html_()):
         assert all(name in diagram for name in ("ImageResizer", "PoseEstimator", "ConfidenceMaps"))
 
@@ -191,8 +169,8 @@ def test_pipeline_is_set_cloned_and_shown(poses):
 def test_cross_val_score_is_the_negative_error_though_keypoints_are_missing(poses):
     X, y = poses
     cv = KFold(2)
-    expected = fold_scores(make_estimator(), X, y, cv)
-    scores = cross_val_score(make_estimator(), X, y, cv=cv)
+    expected = fold_scores(tiny_estimator(), X, y, cv)
+    scores = cross_val_score(tiny_estimator(), X, y, cv=cv)
     assert_allclose(scores, expected, rtol=1e-3)
     assert (scores < 0).all()
 
@@ -202,7 +180,7 @@ def test_cross_validate_takes_several_scorers(poses):
     scoring = {"error": neg_mean_keypoint_error_scorer, "pck": pck_scorer, "oks": oks_scorer}
     cv = KFold(2)
     found = cross_validate(
-        make_estimator(), X, y, cv=cv, scoring=scoring, return_estimator=True, return_indices=True
+        tiny_estimator(), X, y, cv=cv, scoring=scoring, return_estimator=True, return_indices=True
     )
     for i, test in enumerate(found["indices"]["test"]):
         y_pred = found["estimator"][i].predict(X[test])
@@ -214,18 +192,18 @@ def test_cross_validate_takes_several_scorers(poses):
 
 def test_cross_val_predict_predicts_what_was_not_learnt(poses):
     X, y = poses
-    found = cross_val_predict(make_estimator(), X, y, cv=KFold(2))
-    expected = make_estimator().fit(X[:8], y[:8]).predict(X[8:])
+    found = cross_val_predict(tiny_estimator(), X, y, cv=KFold(2))
+    expected = tiny_estimator().fit(X[:8], y[:8]).predict(X[8:])
     assert found.shape == y.shape
     assert_allclose(found[8:], expected, atol=1e-3)
 
 
 def test_learning_curve(poses):
     X, y = poses
-    sizes, train, test = learning_curve(make_estimator(), X, y, train_sizes=[4, 12], cv=ONE_SPLIT)
+    sizes, train, test = learning_curve(tiny_estimator(), X, y, train_sizes=[4, 12], cv=ONE_SPLIT)
     assert_array_equal(sizes, [4, 12])
     rows = next(ONE_SPLIT.split(X))
-    fitted = make_estimator().fit(X[rows[0]], y[rows[0]])
+    fitted = tiny_estimator().fit(X[rows[0]], y[rows[0]])
     assert test[1, 0] == pytest.approx(fitted.score(X[rows[1]], y[rows[1]]), rel=1e-3)
     assert train.shape == test.shape == (2, 1)
 
@@ -237,7 +215,7 @@ def test_fold_without_labels_is_an_error_and_not_a_score(poses):
     with pytest.raises(ValueError, match="labelled keypoint"):
         cross_val_score(MeanPoseRegressor(), X, y, cv=KFold(2), error_score="raise")
     with pytest.raises(ValueError, match="labelled keypoint"):
-        make_estimator().fit(X[:8], y[:8]).score(X[8:], y[8:])
+        tiny_estimator().fit(X[:8], y[:8]).score(X[8:], y[8:])
     # Unless asked to raise, scikit-learn makes NaN of errors, and says so.
     with (
         pytest.warns(UserWarning, match="labelled keypoint"),
@@ -259,7 +237,7 @@ def test_groups_are_kept_together_in_every_split(poses):
     X, y = poses
     weight = np.linspace(0.1, 3, len(X))
     with config_context(enable_metadata_routing=True):
-        estimator = make_estimator(early_stopping=True, validation_fraction=0.4)
+        estimator = tiny_estimator(early_stopping=True, validation_fraction=0.4)
         estimator.set_fit_request(sample_weight=True, groups=True)
         estimator.set_score_request(sample_weight=True)
         found = cross_validate(
@@ -285,10 +263,10 @@ def test_metadata_find_their_way_through_a_pipeline(poses):
     X, y = poses
     weight = np.r_[np.ones(8), np.zeros(8)]
     settings = {"early_stopping": True, "validation_fraction": 0.5}
-    plain = make_pipeline(ImageResizer(scale=0.5), make_estimator(**settings))
+    plain = make_pipeline(ImageResizer(scale=0.5), tiny_estimator(**settings))
     plain.fit(X, y, poseestimator__groups=VIDEOS, poseestimator__sample_weight=weight)
     with config_context(enable_metadata_routing=True):
-        routed = make_pipeline(ImageResizer(scale=0.5), make_estimator(**settings))
+        routed = make_pipeline(ImageResizer(scale=0.5), tiny_estimator(**settings))
         routed[-1].set_fit_request(sample_weight=True, groups=True)
         routed.fit(X, y, groups=VIDEOS, sample_weight=weight)
     assert is_whole(plain[-1].validation_indices_, VIDEOS)
@@ -305,7 +283,7 @@ def test_metadata_find_their_way_through_a_pipeline(poses):
 @pytest.mark.slow
 def test_grid_search_reaches_the_parameters_of_all_parts(poses):
     X, y = poses
-    estimator = make_estimator(model=StackedDenseNet(n_stacks=1, growth_rate=2), augmenter="auto")
+    estimator = tiny_estimator(model=StackedDenseNet(n_stacks=1, growth_rate=2), augmenter="auto")
     search = GridSearchCV(
         estimator,
         [
@@ -330,7 +308,7 @@ def test_grid_search_reaches_the_parameters_of_all_parts(poses):
 
 def test_grid_search_reaches_through_a_pipeline(poses):
     X, y = poses
-    pipeline = make_pipeline(ImageResizer(scale=0.5), make_estimator())
+    pipeline = make_pipeline(ImageResizer(scale=0.5), tiny_estimator())
     search = GridSearchCV(
         pipeline,
         [{"imageresizer__scale": [0.75]}, {"imageresizer": ["passthrough"]}],
@@ -346,7 +324,7 @@ def test_grid_search_reaches_through_a_pipeline(poses):
 def test_randomized_search(poses):
     X, y = poses
     search = RandomizedSearchCV(
-        make_estimator(),
+        tiny_estimator(),
         {"learning_rate": loguniform(1e-4, 1e-1), "targets__sigma": [2.0, 4.0]},
         n_iter=2,
         cv=ONE_SPLIT,
@@ -360,7 +338,7 @@ def test_randomized_search(poses):
 def test_halving_search_gives_epochs_to_the_best(poses):
     X, y = poses
     search = HalvingGridSearchCV(
-        make_estimator(),
+        tiny_estimator(),
         {"learning_rate": [1e-9, 1e-2]},
         resource="max_epochs",
         min_resources=1,
@@ -382,7 +360,7 @@ def test_many_fits_are_quiet(poses):
     logger.addHandler(handler)
     try:
         for _ in range(6):  # the fifth is too many for TensorFlow
-            make_estimator().fit(X, y).predict(X[:1])
+            tiny_estimator().fit(X, y).predict(X[:1])
     finally:
         logger.removeHandler(handler)
     assert not records
@@ -412,7 +390,7 @@ def time_limit():
 @pytest.mark.slow
 def test_search_in_two_processes(poses, time_limit):
     X, y = poses
-    make_estimator().fit(X, y)  # the backend is in use in the parent
+    tiny_estimator().fit(X, y)  # the backend is in use in the parent
 
     def tell(estimator, X, y):
         import os
@@ -427,7 +405,7 @@ def test_search_in_two_processes(poses, time_limit):
         }
 
     search = GridSearchCV(
-        make_estimator(),
+        tiny_estimator(),
         {"optimizer": [keras.optimizers.SGD(1e-4), "adam"], "targets__sigma": [2.0, 4.0]},
         scoring=tell,
         refit=False,
@@ -441,7 +419,7 @@ def test_search_in_two_processes(poses, time_limit):
     assert (found["mean_test_n_allowed"] == 1).all()
     assert os.getpid() not in found["mean_test_process"]
     alone = cross_val_score(
-        make_estimator(targets=ConfidenceMaps(sigma=4.0, downsample_factor=1)),
+        tiny_estimator(targets=ConfidenceMaps(sigma=4.0, downsample_factor=1)),
         X,
         y,
         cv=ONE_SPLIT,
@@ -466,7 +444,7 @@ def test_worker_takes_no_more_of_a_gpu_than_it_needs(monkeypatch):
 def _fit_in_a_fork(queue):
     try:
         X, y = make_poses(4, image_size=32, random_state=0)
-        make_estimator().fit(X, y)
+        tiny_estimator().fit(X, y)
     except Exception as error:
         queue.put(f"{type(error).__name__}: {error}")
     else:
@@ -477,7 +455,7 @@ def _fit_in_a_fork(queue):
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_fork_of_a_process_that_uses_the_backend_does_not_hang(poses):
     X, y = poses
-    make_estimator().fit(X, y)
+    tiny_estimator().fit(X, y)
     context = multiprocessing.get_context("fork")
     queue = context.SimpleQueue()
     process = context.Process(target=_fit_in_a_fork, args=(queue,))
