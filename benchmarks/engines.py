@@ -31,7 +31,7 @@ MANY = 100
 
 def export(path, out):
     """Export a saved estimator."""
-    skpose.load(path).export(out)
+    skpose.load(path).export(out, overwrite=True)
 
 
 def run_tensorflow(path, exported):

@@ -30,11 +30,12 @@ from skpose.individuals import (
     predict_individuals,
     read_sleap,
     track_individuals,
-    write_individuals,
 )
 from skpose.models import StackedDenseNet
+from skpose.poses import to_numpy, write_poses
 from skpose.preprocessing import body_axes
-from skpose.video import VideoFrames, draw_video
+from skpose.video import VideoFrames
+from skpose.video_poses import draw_video
 
 BOX = 160
 BLOCK, MARGIN, STEP = 100, 15, 4  # frames; every STEP-th is trained on
@@ -103,7 +104,7 @@ def train(folder, arguments):
     print(
         f"{training.sum()} crops, {estimator.n_iter_} epochs, {time.perf_counter() - start:.0f} s"
     )
-    estimator.set_params(callbacks=None).save(arguments.model)
+    estimator.set_params(callbacks=None).save(arguments.model, overwrite=True)
 
 
 def as_arrays(tracks, n_frames):
@@ -184,19 +185,12 @@ def describe_model(estimator):
     }
 
 
-def write_poses(arguments, X, poses, skeleton):
+def write(arguments, X, poses, skeleton):
     """Write the video with poses, and the poses, where the user wants them."""
     if arguments.video:
-        draw_video(
-            X.path,
-            poses.keypoints,
-            poses.confidence,
-            out=arguments.video,
-            skeleton=skeleton,
-            overwrite=True,
-        )
+        draw_video(X.path, poses, out=arguments.video, skeleton=skeleton, overwrite=True)
     if arguments.poses:
-        write_individuals(arguments.poses, poses, overwrite=True)
+        write_poses(arguments.poses, poses, overwrite=True)
 
 
 def timed(function, *args, **options):
@@ -214,15 +208,16 @@ def evaluate(folder, arguments):
     own, tracking_seconds = timed(track_individuals, X, 2)
     order, localisation = compare_tracks(own, tracks, len(X))
     poses, seconds = timed(predict_individuals, estimator, X, tracks, box_size=BOX)
-    differences = poses.keypoints - labels
+    found, _ = to_numpy(poses)
+    differences = found - labels
     errors = np.linalg.norm(differences, axis=3)
     offset = np.nanmedian(differences[training], axis=(0, 1, 2))
     errors_beside_offset = np.linalg.norm(differences - offset, axis=3)
-    ours = poses.keypoints[tracks["frame"], tracks["id"].map(FLIES.index)]
+    ours = found[tracks["frame"], tracks["id"].map(FLIES.index)]
     from_own = predict_individuals(estimator, X, own, box_size=BOX)
-    matched = np.take_along_axis(from_own.keypoints, order[..., None, None], axis=1)
+    matched = np.take_along_axis(to_numpy(from_own)[0], order[..., None, None], axis=1)
     own_errors = np.linalg.norm(matched - labels, axis=3)
-    write_poses(arguments, X, poses, skeleton)
+    write(arguments, X, poses, skeleton)
     by_bodypart = np.nanmedian(errors[test], axis=(0, 1)).round(2).tolist()
     write_report(
         "individuals",

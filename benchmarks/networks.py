@@ -147,7 +147,7 @@ def measure_training(name, data, minutes, path):
         "training_step_s": round(float(np.median(timer.times)), 3),
         "training_peak_mib": round(peak_memory()),
     }
-    estimator.set_params(callbacks=None).save(path)
+    estimator.set_params(callbacks=None).save(path, overwrite=True)
     divisor = estimator.model_.divisor
     height, width, n_channels = X.shape[1:]
     padded = (height + -height % divisor, width + -width % divisor, n_channels)

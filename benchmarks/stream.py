@@ -22,7 +22,7 @@ import numpy as np
 from skpose import PoseEstimator
 from skpose.datasets import make_poses
 from skpose.runtime import ExportedPoseEstimator
-from skpose.video import PoseStream
+from skpose.video_poses import PoseStream
 
 
 def fit(arguments):
@@ -44,7 +44,7 @@ def export(estimator, engine):
     """Give an estimator as its file is run by an engine."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        estimator.export(path)
+        estimator.export(path, overwrite=True)
         return ExportedPoseEstimator(path, engine=engine).fit()
 
 

@@ -151,7 +151,7 @@ def _exported(network, engine):
         name, _, precision = engine.partition(":")
         with TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
-            STATE["estimators"][network].export(path)
+            STATE["estimators"][network].export(path, overwrite=True)
             runtime = ExportedPoseEstimator(path, engine=name, precision=precision or "float32")
             STATE["exported"][network, engine] = runtime.fit()
     return STATE["exported"][network, engine]
@@ -161,9 +161,9 @@ def save(path, network="paper"):
     """Write the estimator, or export it to a file that ends in .onnx."""
     estimator = STATE["estimators"][network]
     if path.endswith(".onnx"):
-        estimator.export(path)
+        estimator.export(path, overwrite=True)
     else:
-        estimator.save(path)
+        estimator.save(path, overwrite=True)
 
 
 def load_and_predict(path, image):

@@ -1,0 +1,49 @@
+"""Trains and predicts with the skpose that PYTHONPATH names, as `compare_checkouts.py` asks."""
+
+import time
+
+from _protocol import seconds, serve
+import numpy as np
+
+STATE = {}
+
+
+def prepare(image_size, n_images):
+    """Make images, and an estimator of the default network that is fitted for an epoch."""
+    import skpose
+    from skpose.datasets import make_poses
+
+    poses = make_poses(n_images, image_size=image_size, random_state=0, return_bunch=True)
+    estimator = skpose.PoseEstimator(
+        skeleton=poses.skeleton, max_epochs=1, early_stopping=False, random_state=0
+    )
+    STATE["poses"], STATE["estimator"] = poses, estimator
+    estimator.fit(poses.images, poses.keypoints)
+    estimator.predict(poses.images[:1])
+    estimator.predict(poses.images)
+    return skpose.__file__
+
+
+def train():
+    """Return the images a second of an epoch that is not the first, end to end."""
+    import keras
+
+    ends = []
+    timer = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter())
+    )
+    poses, estimator = STATE["poses"], STATE["estimator"]
+    estimator.set_params(max_epochs=2, callbacks=[timer], warm_start=True)
+    estimator.fit(poses.images, poses.keypoints)
+    return len(poses.images) / (ends[1] - ends[0])
+
+
+def predict(n_images, repeats):
+    """Return the seconds of a call for so many images."""
+    images = np.resize(STATE["poses"].images, (n_images, *STATE["poses"].images.shape[1:]))
+    STATE["estimator"].predict(images)
+    return seconds(lambda: STATE["estimator"].predict(images), repeats) / repeats
+
+
+if __name__ == "__main__":
+    serve({"prepare": prepare, "train": train, "predict": predict})
