@@ -1,7 +1,7 @@
 """Work that goes on in threads beside the caller's."""
 
 from contextlib import closing
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 import threading
 
 __all__ = ["Writer", "read_ahead"]
@@ -11,7 +11,7 @@ _AHEAD = 4  # items that wait
 
 def read_ahead(items, n_ahead=_AHEAD):
     """Give the items of a generator, which runs in a thread up to `n_ahead` items ahead."""
-    queue, stop = Queue(n_ahead), threading.Event()
+    queue, stop, done = Queue(n_ahead), threading.Event(), threading.Event()
 
     def read():
         try:
@@ -23,12 +23,14 @@ def read_ahead(items, n_ahead=_AHEAD):
             _put(queue, (None, None), stop)
         except BaseException as error:
             _put(queue, (None, error), stop)
+        finally:
+            done.set()
 
     thread = threading.Thread(target=read, name="skpose-decoder", daemon=True)
     thread.start()
     try:
         while True:
-            item, error = queue.get()
+            item, error = _get(queue, done) or (None, None)
             if error is not None:
                 raise error
             if item is None:
@@ -47,19 +49,33 @@ def _put(queue, item, stop):
             pass
 
 
+def _get(queue, closed):
+    """Return the next item; None once the queue is closed and empty.
+
+    An interrupt at the wrong moment can swallow the wake-up of a thread that waits, so none waits
+    for long without looking.
+    """
+    while True:
+        try:
+            return queue.get(timeout=0.1)
+        except Empty:
+            if closed.is_set():
+                return None
+
+
 class Writer:
     """Calls a function with each item in a thread. Leaving it waits until all are written."""
 
     def __init__(self, write):
         self._write = write
         self._queue = Queue(_AHEAD)
-        self._failed = threading.Event()
+        self._failed, self._closed = threading.Event(), threading.Event()
         self._error = None
         self._thread = threading.Thread(target=self._run, name="skpose-writer", daemon=True)
 
     def _run(self):
         try:
-            while (item := self._queue.get()) is not None:
+            while (item := _get(self._queue, self._closed)) is not None:
                 self._write(item)
         except BaseException as error:
             self._error = error
@@ -79,7 +95,7 @@ class Writer:
         return self
 
     def __exit__(self, kind, error, traceback):
-        _put(self._queue, None, self._failed)
+        self._closed.set()
         self._thread.join()
         if kind is None:
             self._check()

@@ -6,6 +6,8 @@ from pathlib import Path
 import shutil
 from uuid import uuid4
 
+_PATIENCE = 60.0  # seconds to wait for another process that changes the same file
+
 
 def check_output(path, *, what, endings=(), overwrite=False):
     """Check that a file can be made, before any work starts.
@@ -95,6 +97,73 @@ def replacing(path, *, overwrite):
         raise
     if os.name == "posix":
         _flush(target.parent)
+
+
+@contextmanager
+def changing(path):
+    """Hold a file while it is read, changed and replaced; yield the name of the new file.
+
+    Processes that change one file so wait for each other, by a lock on ``<path>.lock``, a file that
+    stays. The new file takes the old one's place as in `replacing`, unless a program that knows
+    nothing of the lock has changed the old one meanwhile.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Yields
+    ------
+    pathlib.Path
+        Where to write; no such file exists yet.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    OSError
+        If it was changed meanwhile; nothing is written then.
+    TimeoutError
+        If another process holds it for a minute.
+    """
+    target = Path(path).resolve()
+    if not target.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    with _locked(target):
+        before = _identity(target)
+        with replacing(target, overwrite=True) as temporary:
+            yield temporary
+            if _identity(target) != before:
+                raise OSError(
+                    f"{path} was changed by another program while this one was about to change it. "
+                    "Nothing was written; try again."
+                )
+
+
+@contextmanager
+def _locked(target):
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(f"{target}.lock", timeout=_PATIENCE)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise TimeoutError(
+            f"{target} is being changed by another process, which holds {target}.lock. Try again "
+            "when it is done."
+        ) from error
+    except NotImplementedError:  # a file system without locks: the file's identity has to do
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _identity(path):
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _check_place(target, path):

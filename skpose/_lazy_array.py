@@ -10,6 +10,7 @@ __all__ = [
     "LazyArray",
     "find_positions",
     "iterate_rows",
+    "join_rows",
     "read_rows",
     "select_rows",
     "split_index",
@@ -124,6 +125,28 @@ class _Rows(LazyArray):
         if type(self.source) is np.ndarray:
             return _Rows, (self.source[self._index],)
         return super().__reduce__()
+
+
+class _Joined(LazyArray):
+    """The rows of several arrays, one after the other."""
+
+    def __init__(self, sources):
+        self._ends = np.cumsum([len(source) for source in sources])
+        super().__init__(self._ends[-1], sources[0].shape[1:], sources[0].dtype)
+        self.sources = sources
+
+    def _read(self, positions):
+        parts, start = [], 0
+        for source, end in zip(self.sources, self._ends, strict=True):
+            here = positions[(positions >= start) & (positions < end)] - start
+            parts.append(read_rows(source, here))
+            start = end
+        return np.concatenate(parts)
+
+
+def join_rows(sources):
+    """Return the rows of several arrays of images of one size, read when they are indexed."""
+    return _Joined(list(sources))
 
 
 def select_rows(source, key):

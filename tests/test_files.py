@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skpose import Skeleton
-from skpose._files import replacing
+from skpose._files import changing, replacing
 from skpose.datasets import append_images, read_annotations, write_annotations
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals, modes and links of POSIX")
@@ -160,7 +160,62 @@ def test_killed_process_leaves_the_old_file_whole(tmp_path):
     subprocess.run([sys.executable, "-c", KILLED, *map(str, paths)], check=True)
     for path in paths:
         assert path.read_bytes() == before, path
-        (left,) = set(path.parent.iterdir()) - {path}
+        (left,) = set(path.parent.iterdir()) - {path, path.with_name("set.h5.lock")}
         assert left.name.startswith(".set.h5."), left
         append_images(path, images)  # what the killed process left does not disturb
         assert len(read_annotations(path, frames="all").images) == 8
+
+
+@posix
+def test_two_processes_on_one_set_lose_nothing(tmp_path):
+    path = tmp_path / "set.h5"
+    images = np.zeros((40, 6, 8, 1), dtype=np.uint8)
+    write_annotations(path, images, skeleton=Skeleton(["a", "b"]))
+    code = """
+import sys
+import numpy as np
+from skpose.datasets import append_images, update_annotations, write_guesses
+path, first = sys.argv[1], int(sys.argv[2])
+for i in range(first, 40, 2):
+    update_annotations(path, [i], np.full((1, 2, 2), float(i + 1)))
+    write_guesses(path, np.arange(40), np.full((40, 2, 2), 0.5))
+    if i % 4 == first:
+        append_images(path, np.full((1, 6, 8, 1), i, dtype=np.uint8))
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(path), str(first)]) for first in (0, 1)
+    ]
+    assert [process.wait() for process in processes] == [0, 0]
+    data = read_annotations(path, frames="all")
+    assert len(data.images) == 40 + 20
+    expected = np.arange(1.0, 41)[:, np.newaxis, np.newaxis]
+    np.testing.assert_array_equal(data.keypoints[:40], np.broadcast_to(expected, (40, 2, 2)))
+    assert sorted(np.asarray(data.images)[40:, 0, 0, 0]) == sorted(
+        [i for first in (0, 1) for i in range(first, 40, 4)]
+    )
+
+
+def test_a_program_that_knows_no_lock_is_noticed(path):
+    def change():
+        with changing(path) as new:
+            new.write_text("new")
+            path.write_text("somebody else's")
+
+    with pytest.raises(OSError, match="changed by another program.*Nothing was written"):
+        change()
+    assert path.read_text() == "somebody else's"
+
+
+def test_a_lock_that_is_held_is_waited_for_and_then_told(path, monkeypatch):
+    monkeypatch.setattr("skpose._files._PATIENCE", 0.05)
+    with changing(path) as new:
+        new.write_text("new")
+        with pytest.raises(TimeoutError, match="being changed by another process"), changing(path):
+            pass
+    assert path.read_text() == "new"  # the first one was not disturbed
+
+
+def test_what_is_not_there_cannot_be_changed(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no file"), changing(tmp_path / "a"):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -1,7 +1,6 @@
 """``skpose sample`` and ``skpose initialize``: what to label, and guesses to start from."""
 
 from pathlib import Path
-import shutil
 
 import click
 import numpy as np
@@ -100,6 +99,8 @@ def sample(videos, out, n_frames, append, overwrite, **options):
             index = sampler.set_params(n_frames=share).select(X, exclude=exclude)
             source = {"videos": [name] * len(index), "frame_numbers": X.frame_numbers[index]}
             parts.append((ImageBatch.wrap(X)[index], source))
+    if not any(len(images) for images, _ in parts):
+        raise click.ClickException("No frame was chosen, and nothing was written.")
     _write(out, parts, skeleton, append=append, overwrite=overwrite)
     n_images = sum(len(images) for images, _ in parts)
     click.echo(f"{n_images} frames of {len(parts)} video(s) are in {out}")
@@ -219,14 +220,15 @@ def _exclude(X, seen):
 
 def _write(path, parts, skeleton, *, append, overwrite):
     """Make the set, or add to it; it changes from one moment to the next, or not at all."""
-    from skpose._files import replacing
+    from skpose._lazy_array import join_rows
     from skpose.datasets import append_images, write_annotations
 
-    with replacing(path, overwrite=append or overwrite) as new:
-        if append:
-            shutil.copyfile(path, new)
-        else:
-            images, source = parts[0]
-            write_annotations(new, images, skeleton=skeleton, **source)
-        for images, source in parts if append else parts[1:]:
-            append_images(new, images, **source)
+    images = join_rows([images for images, _ in parts])
+    source = {
+        key: np.concatenate([source[key] for _, source in parts])
+        for key in ("videos", "frame_numbers")
+    }
+    if append:
+        append_images(path, images, **source)
+    else:
+        write_annotations(path, images, skeleton=skeleton, overwrite=overwrite, **source)

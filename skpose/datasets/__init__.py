@@ -7,6 +7,7 @@ from skpose.datasets._annotation_set import (
     read_sources,
     update_annotations,
     write_annotations,
+    write_guesses,
 )
 from skpose.datasets._coco import read_coco
 from skpose.datasets._deeplabcut import read_deeplabcut
@@ -28,4 +29,5 @@ __all__ = [
     "read_sources",
     "update_annotations",
     "write_annotations",
+    "write_guesses",
 ]

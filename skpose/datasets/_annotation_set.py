@@ -1,5 +1,6 @@
 """Annotation sets: images, keypoints and skeleton in one HDF5 file, as DeepPoseKit made them."""
 
+from pathlib import Path
 import shutil
 import warnings
 
@@ -7,7 +8,7 @@ import h5py
 import numpy as np
 from sklearn.utils import Bunch
 
-from skpose._files import replacing
+from skpose._files import changing, replacing
 from skpose.base import check_images
 from skpose.datasets._annotation_checks import check_confidence, check_labels
 from skpose.datasets._annotation_layout import (
@@ -287,21 +288,22 @@ def append_images(
     [2 3]
     """
     images = check_images(images, name="images")
-    stored = read_stored(path)
-    old = _images_of(stored)
-    if images.shape[1:] != old.shape[1:]:
-        raise ValueError(
-            f"images are {_size(images)}, but those in {path} are {_size(old)}. Resize or crop "
-            "them to that size."
+    with changing(path) as new:
+        stored = read_stored(path)
+        old = _images_of(stored)
+        if images.shape[1:] != old.shape[1:]:
+            raise ValueError(
+                f"images are {_size(images)}, but those in {path} are {_size(old)}. Resize or crop "
+                "them to that size."
+            )
+        labels = check_labels(
+            len(images), len(stored.table), keypoints, annotated, occluded, videos, frame_numbers
         )
-    labels = check_labels(
-        len(images), len(stored.table), keypoints, annotated, occluded, videos, frame_numbers
-    )
-    with replacing(path, overwrite=True) as new, h5py.File(new, "x") as file:
-        create_images(file, [old, images])
-        create_labels(file, Labels.join([Labels.of(stored), labels]))
-        with open_hdf5(path) as old_file:
-            copy_others(old_file, file)
+        with h5py.File(new, "x") as file:
+            create_images(file, [old, images])
+            create_labels(file, Labels.join([Labels.of(stored), labels]))
+            with open_hdf5(path) as old_file:
+                copy_others(old_file, file)
 
 
 def merge_annotations(paths, out, *, overwrite=False):
@@ -346,14 +348,20 @@ def merge_annotations(paths, out, *, overwrite=False):
     """
     if isinstance(paths, str | bytes) or not hasattr(paths, "__iter__"):
         raise TypeError(f"paths must be a sequence of files, but was {paths!r}.")
-    sets = [read_stored(path) for path in paths]
-    if not sets:
+    paths = list(paths)
+    if not paths:
         raise ValueError("paths must name at least one annotation set, but is empty.")
+    exists = overwrite and Path(out).is_file()  # it may be one of those that are joined
+    with changing(out) if exists else replacing(out, overwrite=overwrite) as new:
+        _merge([read_stored(path) for path in paths], new)
+
+
+def _merge(sets, new):
     images = [_images_of(stored) for stored in sets]
     names = max((stored.names for stored in sets if stored.names), key=_n_bytes, default=None)
     for stored, its_images in zip(sets, images, strict=True):
         _check_alike(stored, its_images, sets[0], images[0], names)
-    with replacing(out, overwrite=overwrite) as new, h5py.File(new, "x") as file:
+    with h5py.File(new, "x") as file:
         create_images(file, images)
         create_labels(file, Labels.join([Labels.of(stored) for stored in sets]))
         create_skeleton(file, sets[0].table, names)
@@ -403,7 +411,54 @@ def update_annotations(path, index, keypoints, *, annotated=None, confidence=Non
     ...     print(read_annotations(f"{folder}/set.h5", frames="unlabelled").index)
     [0 2]
     """
-    stored = read_stored(path)
+    with changing(path) as new:
+        stored = read_stored(path)
+        index, n_keypoints = _check_index(index, stored), len(stored.table)
+        labels = check_labels(len(index), n_keypoints, keypoints, annotated, occluded)
+        stored.coordinates[index], stored.annotated[index] = labels.coordinates, labels.annotated
+        stored.occluded[index] = labels.occluded
+        stored.confidence[index] = check_confidence(confidence, len(index), n_keypoints)
+        _write_labels(stored, new)
+
+
+def write_guesses(path, index, keypoints, confidence=None):
+    """Write a model's guesses into an annotation set; what is annotated stays as it is.
+
+    Parameters
+    ----------
+    path : path-like
+        The HDF5 file.
+    index : array-like of int of shape (n_samples,)
+        Where the images are in the file; each once.
+    keypoints : array-like of shape (n_samples, n_keypoints, 2)
+        The guesses, (x, y) in pixels; NaN: none.
+    confidence : array-like of shape (n_samples, n_keypoints), default=None
+        How sure the model is, 0..1. None: not told.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a whole annotation set, or index or keypoints do not fit it.
+    """
+    with changing(path) as new:
+        stored = read_stored(path)
+        index, n_keypoints = _check_index(index, stored), len(stored.table)
+        labels = check_labels(len(index), n_keypoints, keypoints)
+        confidence = check_confidence(confidence, len(index), n_keypoints)
+        free = ~stored.annotated[index]
+        rows, columns = np.nonzero(free)
+        stored.coordinates[index[rows], columns] = labels.coordinates[rows, columns]
+        stored.confidence[index[rows], columns] = confidence[rows, columns]
+        _write_labels(stored, new)
+
+
+def _write_labels(stored, new):
+    shutil.copyfile(stored.path, new)
+    with h5py.File(new, "r+") as file:
+        create_labels(file, Labels.of(stored))
+
+
+def _check_index(index, stored):
     index = np.asarray(index)
     if index.ndim != 1 or (len(index) and index.dtype.kind not in "iu"):
         raise ValueError(
@@ -413,18 +468,10 @@ def update_annotations(path, index, keypoints, *, annotated=None, confidence=Non
     n_samples = len(stored.coordinates)
     if len(np.unique(index)) < len(index) or ((index < 0) | (index >= n_samples)).any():
         raise ValueError(
-            f"index must hold different numbers from 0 to {n_samples - 1}, the images of {path}, "
-            f"but was {index.tolist()}."
+            f"index must hold different numbers from 0 to {n_samples - 1}, the images of "
+            f"{stored.path}, but was {index.tolist()}."
         )
-    n_keypoints = len(stored.table)
-    labels = check_labels(len(index), n_keypoints, keypoints, annotated, occluded)
-    stored.coordinates[index], stored.annotated[index] = labels.coordinates, labels.annotated
-    stored.occluded[index] = labels.occluded
-    stored.confidence[index] = check_confidence(confidence, len(index), n_keypoints)
-    with replacing(path, overwrite=True) as new:
-        shutil.copyfile(path, new)
-        with h5py.File(new, "r+") as file:
-            create_labels(file, Labels.of(stored))
+    return index.astype(int)
 
 
 def read_sources(path):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skpose._predictor import Predictor
-from skpose.datasets import read_annotations, update_annotations
+from skpose.datasets import read_annotations, write_guesses
 
 
 def initialize_annotations(estimator, path, *, batch_size=None):
@@ -71,17 +71,10 @@ def initialize_annotations(estimator, path, *, batch_size=None):
     if not len(index):
         return index
     keypoints, confidence = predictor.predict(before.images.select(index), batch_size)
-    now = _read(path, skeleton)  # someone may have labelled in the meantime
+    now = _read(path, skeleton)
     if now.images.shape[1:] != before.images.shape[1:] or len(now.images) < len(before.images):
         raise ValueError(f"{path} was replaced by another set while its poses were predicted.")
-    annotated = now.annotated[index]
-    update_annotations(
-        path,
-        index,
-        np.where(annotated[..., np.newaxis], now.keypoints[index], keypoints),
-        annotated=annotated,
-        confidence=np.where(annotated, np.nan, np.nan if confidence is None else confidence),
-    )
+    write_guesses(path, index, keypoints, confidence)  # not where someone has labelled meanwhile
     return index
 
 
