@@ -9,7 +9,7 @@ from uuid import uuid4
 _PATIENCE = 60.0  # seconds to wait for another process that changes the same file
 
 
-def check_output(path, *, what, endings=(), overwrite=False):
+def check_output(path, *, what, endings=(), overwrite=False, is_same=None):
     """Check that a file can be made, before any work starts.
 
     Parameters
@@ -22,6 +22,9 @@ def check_output(path, *, what, endings=(), overwrite=False):
         The endings that its name may have. None given: any.
     overwrite : bool, default=False
         Whether it may exist.
+    is_same : callable, default=None
+        Takes the path of a file that exists, and returns whether it holds what is written. What
+        holds something else is not replaced, whatever `overwrite` is. None: that is not looked at.
 
     Returns
     -------
@@ -36,8 +39,10 @@ def check_output(path, *, what, endings=(), overwrite=False):
         If its folder does not exist.
     IsADirectoryError
         If it is a folder.
+    PermissionError
+        If it is read-only, or no file but a device or a pipe.
     ValueError
-        If its name ends otherwise.
+        If its name ends otherwise, or it holds something else.
     """
     path = Path(path)
     if endings and path.suffix.lower() not in endings:
@@ -48,7 +53,37 @@ def check_output(path, *, what, endings=(), overwrite=False):
     _check_place(path.resolve(), path)
     if not overwrite:
         _check_free(path.resolve())
+    elif is_same is not None and path.exists() and path.stat().st_size and not is_same(path):
+        raise ValueError(
+            f"{path} is not replaced, since it holds something else than {what.lower()}. Choose "
+            "another name, or delete it yourself."
+        )
     return path
+
+
+def begins_with(*starts):
+    """Return a function that tells whether a file begins with one of these bytes."""
+
+    def is_same(path):
+        with path.open("rb") as file:
+            return file.read(max(map(len, starts))).startswith(starts)
+
+    return is_same
+
+
+def holds_hdf5(has):
+    """Return a function that tells whether a file is HDF5 of which `has`, a function, is true."""
+
+    def is_same(path):
+        import h5py
+
+        try:
+            with h5py.File(path, "r") as file:
+                return bool(has(file))
+        except (OSError, RuntimeError, KeyError):
+            return False
+
+    return is_same
 
 
 @contextmanager
@@ -171,6 +206,10 @@ def _check_place(target, path):
         raise FileNotFoundError(f"{path} cannot be written: there is no folder {target.parent}.")
     if target.is_dir():
         raise IsADirectoryError(f"{path} cannot be written: it is a folder.")
+    if target.exists() and not target.is_file():
+        raise PermissionError(f"{path} cannot be written: it is no file, but a device or a pipe.")
+    if target.exists() and not target.stat().st_mode & 0o222:
+        raise PermissionError(f"{path} is read-only, and is not replaced.")
 
 
 def _check_free(target):

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from skpose._files import replacing
+from skpose._files import begins_with, check_output, replacing
 
 __all__ = ["Skeleton"]
 
@@ -286,6 +286,8 @@ class Skeleton:
             Whether it may exist, and is replaced.
         """
         table = self.to_dict()
+        is_table = begins_with(b"name,", b"\xef\xbb\xbfname,")
+        check_output(path, what="Skeletons", overwrite=overwrite, is_same=is_table)
         with (
             replacing(path, overwrite=overwrite) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as file,

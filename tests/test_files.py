@@ -1,13 +1,18 @@
 import os
+from pathlib import Path
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+import skpose
 from skpose import Skeleton
 from skpose._files import changing, replacing
+from skpose.baseline import MeanPoseRegressor
 from skpose.datasets import append_images, read_annotations, write_annotations
+from skpose.individuals import make_tracks, write_tracks
+from skpose.poses import from_numpy, write_poses
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals, modes and links of POSIX")
 
@@ -219,3 +224,67 @@ def test_what_is_not_there_cannot_be_changed(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no file"), changing(tmp_path / "a"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def write_everything(folder):
+    """Everything that skpose writes: (file, how to write it again)."""
+    images, y = np.zeros((2, 8, 8, 1), dtype=np.uint8), np.ones((2, 1, 2))
+    skeleton, poses = Skeleton(["a"]), from_numpy(y, names=["a"])
+    mean = MeanPoseRegressor().fit(images, y)
+    tracks = make_tracks(np.ones((2, 1, 2)))
+    return {
+        "set.h5": lambda path: write_annotations(
+            path, images, y, skeleton=skeleton, overwrite=True
+        ),
+        "model.skpose": lambda path: skpose.save(mean, path, overwrite=True),
+        "poses.csv": lambda path: write_poses(path, poses, overwrite=True),
+        "poses.h5": lambda path: write_poses(path, poses, overwrite=True),
+        "poses.npz": lambda path: write_poses(path, poses, overwrite=True),
+        "skeleton.csv": lambda path: skeleton.to_csv(path, overwrite=True),
+        "tracks.csv": lambda path: write_tracks(path, tracks, overwrite=True),
+    }
+
+
+NAMES = sorted(write_everything(None))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_is_replaced_by_one_of_its_kind_only(name, tmp_path):
+    writers = write_everything(tmp_path)
+    write = writers[name]
+    write(tmp_path / name)
+    write(tmp_path / name)
+    for other in NAMES:
+        path = tmp_path / f"other{Path(name).suffix}"
+        writers[other](tmp_path / other)
+        path.write_bytes((tmp_path / other).read_bytes())
+        if other == name:
+            write(path)
+            continue
+        before = path.read_bytes()
+        with pytest.raises(ValueError, match="is not replaced, since it holds something else"):
+            write(path)
+        assert path.read_bytes() == before
+    path.write_bytes(b"")
+    write(path)  # an empty file holds nothing
+
+
+@posix
+@pytest.mark.parametrize("name", NAMES)
+def test_read_only_files_folders_and_devices_are_not_replaced(name, tmp_path):
+    write = write_everything(tmp_path)[name]
+    path = tmp_path / name
+    write(path)
+    path.chmod(0o444)
+    with pytest.raises(PermissionError, match="read-only"):
+        write(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(PermissionError, match="a device or a pipe"):
+        write(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(IsADirectoryError, match="it is a folder"):
+        write(path)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        write(tmp_path / "nowhere" / name)

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 from sklearn.utils import Bunch
 
-from skpose._files import changing, replacing
+from skpose._files import changing, check_output, holds_hdf5, replacing
 from skpose.base import check_images
 from skpose.datasets._annotation_checks import check_confidence, check_labels
 from skpose.datasets._annotation_layout import (
@@ -225,6 +225,7 @@ def write_annotations(
     labels = check_labels(
         len(images), len(skeleton), keypoints, annotated, occluded, videos, frame_numbers
     )
+    _check_new(path, overwrite)
     with replacing(path, overwrite=overwrite) as new, h5py.File(new, "x") as file:
         create_images(file, [images])
         create_labels(file, labels)
@@ -351,9 +352,15 @@ def merge_annotations(paths, out, *, overwrite=False):
     paths = list(paths)
     if not paths:
         raise ValueError("paths must name at least one annotation set, but is empty.")
+    _check_new(out, overwrite)
     exists = overwrite and Path(out).is_file()  # it may be one of those that are joined
     with changing(out) if exists else replacing(out, overwrite=overwrite) as new:
         _merge([read_stored(path) for path in paths], new)
+
+
+def _check_new(path, overwrite):
+    is_set = holds_hdf5(lambda file: "annotations" in file and "skeleton" in file)
+    check_output(path, what="Annotation sets", overwrite=overwrite, is_same=is_set)
 
 
 def _merge(sets, new):

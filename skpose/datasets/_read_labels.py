@@ -8,6 +8,7 @@ import h5py
 from skpose.datasets._annotation_set import read_annotations
 from skpose.datasets._coco import read_coco
 from skpose.datasets._deeplabcut import read_deeplabcut
+from skpose.poses import is_table
 
 __all__ = ["find_format", "read_labels"]
 
@@ -143,16 +144,12 @@ def _format_of_hdf5(path):
     try:
         with h5py.File(path, "r") as file:
             names = set(file)
-            is_table = any(
-                isinstance(file[name], h5py.Group)
-                and ("block0_values" in file[name] or "table" in file[name])
-                for name in names
-            )
+            has_table = any(is_table(group) for group in file.values())
     except (OSError, RuntimeError, KeyError) as error:
         raise ValueError(f"{path} cannot be read as HDF5: it is damaged ({error}).") from error
     if names & {"annotations", "annotated", "skeleton"}:
         return "deepposekit"
-    if is_table:
+    if has_table:
         return "deeplabcut"
     if {"tracks", "node_names"} <= names:
         raise _unknown(path, "an analysis file of SLEAP, which is predictions")

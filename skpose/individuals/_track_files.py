@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from skpose._files import check_output, replacing
+from skpose._files import begins_with, check_output, replacing
 from skpose.individuals._sleap import read_sleap
 from skpose.individuals._tracks import check_tracks, keep_long, sort_tracks
 
@@ -74,4 +74,5 @@ def write_tracks(path, tracks, *, overwrite=False):
 
 def check_tracks_path(path, *, overwrite=False):
     """Check that tracks can be written to `path`, before any work starts."""
-    check_output(path, what="Tracks", endings=(".csv",), overwrite=overwrite)
+    is_tracks = begins_with(b"frame,", b"id,", b"\xef\xbb\xbfframe,")
+    check_output(path, what="Tracks", endings=(".csv",), overwrite=overwrite, is_same=is_tracks)

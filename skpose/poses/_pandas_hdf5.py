@@ -10,7 +10,7 @@ import pickle
 import h5py
 import numpy as np
 
-__all__ = ["read_table", "write_table"]
+__all__ = ["is_table", "read_table", "write_table"]
 
 
 def read_table(file, path):
@@ -39,7 +39,7 @@ def read_table(file, path):
     ValueError
         If the file has no table, or several.
     """
-    groups = {name: group for name, group in file.items() if _is_table(group)}
+    groups = {name: group for name, group in file.items() if is_table(group)}
     if len(groups) != 1:
         found = f"several tables, {', '.join(groups)}" if groups else "no table of pandas"
         raise ValueError(f"{path} has {found}; tables of poses or labels are files with one.")
@@ -50,7 +50,8 @@ def read_table(file, path):
     return levels, columns, index, values
 
 
-def _is_table(group):
+def is_table(group):
+    """Whether a group of an HDF5 file is a table of pandas."""
     return isinstance(group, h5py.Group) and ("block0_values" in group or "table" in group)
 
 

@@ -1,18 +1,33 @@
 """Poses as files that other programs read."""
 
+from pathlib import Path
 import zipfile
 
 import numpy as np
 
-from skpose._files import check_output, replacing
+from skpose._files import begins_with, check_output, holds_hdf5, replacing
 from skpose.base import batch_slices
 from skpose.poses._dataset import check_poses, is_of_one
-from skpose.poses._pandas_hdf5 import write_table
+from skpose.poses._pandas_hdf5 import is_table, write_table
 from skpose.poses._tables import COORDS, LEVELS
 
 __all__ = ["check_poses_path", "write_poses", "write_rows"]
 
 _ENDINGS = (".csv", ".h5", ".npz")
+# What tells that a file holds poses, so that it may be replaced.
+_IS_SAME = {
+    ".csv": begins_with(b"scorer,", b"\xef\xbb\xbfscorer,"),
+    ".h5": holds_hdf5(lambda file: any(is_table(group) for group in file.values())),
+    ".npz": lambda path: _has_keypoints(path),
+}
+
+
+def _has_keypoints(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "keypoints.npy" in archive.namelist()
+    except zipfile.BadZipFile:
+        return False
 _SCORER = "skpose"
 _BLOCK = 4096  # frames that are converted at a time
 
@@ -82,7 +97,8 @@ def write_poses(path, poses, *, overwrite=False):
 
 def check_poses_path(path, *, overwrite=False):
     """Check that poses can be written to a file, before any work starts; return its path."""
-    return check_output(path, what="Poses", endings=_ENDINGS, overwrite=overwrite)
+    is_same = _IS_SAME.get(Path(path).suffix.lower())
+    return check_output(path, what="Poses", endings=_ENDINGS, overwrite=overwrite, is_same=is_same)
 
 
 def write_rows(path, rows, *, names, individuals=None, frames=None, times=None, overwrite=False):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skpose._files import check_output, replacing
+from skpose._files import check_output, holds_hdf5, replacing
 from skpose.saving._format_1 import upgrade
 from skpose.saving._tree import decode, encode
 
@@ -24,7 +24,8 @@ def check_model_path(path, *, overwrite=False):
             f"{path} ends as an exported estimator does. Choose another ending, such as .skpose, "
             "to save one, or export it."
         )
-    check_output(path, what="Estimators", overwrite=overwrite)
+    is_model = holds_hdf5(lambda file: "skpose_format" in file.attrs)
+    check_output(path, what="Estimators", overwrite=overwrite, is_same=is_model)
 
 
 def save(estimator, path, *, overwrite=False):

@@ -117,7 +117,9 @@ def draw_video(
     PosixPath('labelled.mp4')
     """
     _check_settings(min_confidence=min_confidence, trail=trail, radius=radius, scale=scale)
-    check_output(out, what="Labelled videos", endings=(".mp4",), overwrite=overwrite)
+    check_output(
+        out, what="Labelled videos", endings=(".mp4",), overwrite=overwrite, is_same=_is_mp4
+    )
     _check_other(out, video)
     poses = check_poses(poses)
     points, confidence = _arrays(poses)
@@ -161,6 +163,11 @@ def _check_settings(*, min_confidence, trail, radius, scale):
         raise ValueError(f"radius must be above 0 px, or None, but was {radius!r}.")
     if not 0 <= min_confidence <= 1:
         raise ValueError(f"min_confidence must be from 0 to 1, but was {min_confidence!r}.")
+
+
+def _is_mp4(path):
+    with path.open("rb") as file:
+        return file.read(12)[4:8] == b"ftyp"
 
 
 def _check_other(out, video):

@@ -52,7 +52,7 @@ class PartFile:
         self._file = open(self.path, "r+b" if self.path.exists() else "x+b")  # noqa: SIM115
         try:
             _lock(self._file, self.path)
-            self.n_done = self._find(head) if resume else 0
+            self.n_done = self._find(head, resume)
             if not self.n_done:
                 self._begin(encoded)
             self._file.truncate(self._offset + self.n_done * self._record)
@@ -69,11 +69,12 @@ class PartFile:
         self._file.write(start.ljust(self._offset, b"\0"))
         self._sync()
 
-    def _find(self, head):
-        """Give how many frames are there already."""
+    def _find(self, head, resume):
+        """Return how many frames are there already; what is no file of ours is not touched."""
         start = self._file.read(_START.size)
-        if len(start) < _START.size:
-            return 0
+        if len(start) < _START.size and _MAGIC.startswith(start[: len(_MAGIC)]):
+            return 0  # it was killed when it had just begun
+        start = start.ljust(_START.size, b"\0")
         magic, length, n_done = _START.unpack(start)
         encoded = self._file.read(length) if magic == _MAGIC else b""
         if magic != _MAGIC or len(encoded) < length:
@@ -81,6 +82,8 @@ class PartFile:
                 f"{self.path} is no unfinished prediction of skpose. Move it away: its name is "
                 "needed while a video is predicted."
             )
+        if not resume:
+            return 0
         found = json.loads(encoded)
         differing = [key for key in head if found.get(key) != head[key]]
         if differing:

@@ -306,7 +306,11 @@ def test_existing_file_is_not_overwritten_unasked(path):
     path.write_text("precious")
     with pytest.raises(FileExistsError, match="overwrite=True"):
         write_annotations(path, make_images(), skeleton=SKELETON)
+    with pytest.raises(ValueError, match="something else than annotation sets"):
+        write_annotations(path, make_images(), skeleton=SKELETON, overwrite=True)
     assert path.read_text() == "precious"
+    path.unlink()
+    write_annotations(path, make_images()[:1], skeleton=SKELETON)
     write_annotations(path, make_images(), skeleton=SKELETON, overwrite=True)
     assert len(read_annotations(path, frames="all").images) == 4
 

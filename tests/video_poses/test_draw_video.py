@@ -230,7 +230,10 @@ def test_a_video_is_not_overwritten_unless_told(video, out):
     out.write_bytes(b"precious")
     with pytest.raises(FileExistsError, match="overwrite=True"):
         draw(video, poses(), out=out)
+    with pytest.raises(ValueError, match="something else than labelled videos"):
+        draw(video, poses(), out=out, overwrite=True)
     assert out.read_bytes() == b"precious"
+    out.write_bytes(video.read_bytes())
     draw(video, poses(), out=out, overwrite=True)
     assert len(VideoFrames(out)) == N_FRAMES
 

@@ -185,7 +185,10 @@ def test_it_refuses_to_overwrite_before_any_work(video, tmp_path):
     out.write_text("mine")
     with pytest.raises(FileExistsError, match=r"poses\.csv exists"):
         predict_video(None, video, out=out)
+    with pytest.raises(ValueError, match="holds something else than poses"):
+        predict_video(None, video, out=out, overwrite=True)
     assert out.read_text() == "mine"
+    out.write_text("scorer,of,earlier,poses")
     predict_video(Estimator(), video, out=out, overwrite=True)
     assert len(read_csv(out)) == 60
 
@@ -295,11 +298,18 @@ def test_a_part_of_something_else_is_not_gone_on_with(video, numbered, tmp_path)
     assert len(read_csv(out)) == 20
 
 
-def test_a_foreign_file_in_the_place_of_the_part_is_kept(video, tmp_path):
-    (tmp_path / "poses.csv.part").write_bytes(b"my own notes" * 10)
+@pytest.mark.parametrize("content", [b"my own notes" * 10, b"short"])
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_foreign_file_in_the_place_of_the_part_is_kept(video, tmp_path, content, resume):
+    (tmp_path / "poses.csv.part").write_bytes(content)
     with pytest.raises(ValueError, match="no unfinished prediction of skpose"):
-        predict_video(Estimator(), video, out=tmp_path / "poses.csv")
-    assert (tmp_path / "poses.csv.part").read_bytes() == b"my own notes" * 10
+        predict_video(Estimator(), video, out=tmp_path / "poses.csv", resume=resume)
+    assert (tmp_path / "poses.csv.part").read_bytes() == content
+
+
+def test_a_part_that_had_just_begun_is_begun_anew(video, tmp_path):
+    (tmp_path / "poses.csv.part").write_bytes(b"skpo")
+    assert len(read_csv(predict_video(Estimator(), video, out=tmp_path / "poses.csv"))) == 60
 
 
 def test_part_file_counts_only_what_is_safe(tmp_path):
