@@ -28,6 +28,8 @@ def _has_keypoints(path):
             return "keypoints.npy" in archive.namelist()
     except zipfile.BadZipFile:
         return False
+
+
 _SCORER = "skpose"
 _BLOCK = 4096  # frames that are converted at a time
 

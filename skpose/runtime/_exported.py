@@ -63,8 +63,8 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
     -----
     The engine takes as many threads as the environment variable ``OMP_NUM_THREADS`` says, or all
     cores. Of the images that go through the network at a time, OpenVINO takes eight at once, and
-    the rest one by one. Its Python package tells its makers that it is used, unless ``opt_in_out
-    --opt_out`` was run once; ONNX Runtime does not.
+    the rest one by one. Both engines report to their makers that they are
+    used; that is switched off before they are imported.
 
     A pickle holds the model itself, so workers on other machines need no file.
 

@@ -1,6 +1,7 @@
 """Exported estimators under ONNX Runtime."""
 
 import json
+import os
 
 from skpose._threads import threads_wanted
 
@@ -8,6 +9,8 @@ __all__ = ["read_description", "start_onnxruntime"]
 
 
 def start_onnxruntime(content, path, is_run):
+    # ONNX Runtime reports to its makers unless this is set before it is imported.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:

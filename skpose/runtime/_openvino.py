@@ -1,5 +1,6 @@
 """Exported estimators under OpenVINO."""
 
+import sys
 from threading import Lock
 
 import numpy as np
@@ -26,12 +27,7 @@ def start_openvino(content, precision):
     run : callable
         Takes uint8 images, gives x, y and confidence, (n_samples, n_keypoints, 3).
     """
-    try:
-        import openvino
-    except ImportError as error:
-        raise ImportError(
-            "engine='openvino' needs openvino: pip install 'skpose[openvino]'."
-        ) from error
+    openvino = _import_openvino()
     core, requests, lock = openvino.Core(), {}, Lock()
     if precision == "bfloat16" and "BF16" not in core.get_property(
         "CPU", "OPTIMIZATION_CAPABILITIES"
@@ -63,6 +59,24 @@ def start_openvino(content, precision):
             return np.concatenate([find(part) for part in _divide(images)])
 
     return run
+
+
+def _import_openvino():
+    """Import OpenVINO without the package by which it reports to its makers."""
+    name = "openvino_telemetry"
+    is_new = name not in sys.modules
+    if is_new:
+        sys.modules[name] = None  # which OpenVINO takes for "not installed"
+    try:
+        import openvino
+    except ImportError as error:
+        raise ImportError(
+            "engine='openvino' needs openvino: pip install 'skpose[openvino]'."
+        ) from error
+    finally:
+        if is_new:
+            sys.modules.pop(name, None)
+    return openvino
 
 
 def _divide(images):
