@@ -87,6 +87,36 @@ def holds_hdf5(has):
 
 
 @contextmanager
+def reading(path, what):
+    """Let no error of a library leave a reader without the name of the file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    what : str
+        What it is read as, for the message.
+
+    Raises
+    ------
+    ValueError
+        In place of any error that does not name the file, but those of the system, of imports and
+        of memory.
+    """
+    try:
+        yield
+    except (ImportError, MemoryError, Warning):
+        raise
+    except Exception as error:
+        is_ours = isinstance(error, ValueError) and str(path) in str(error)
+        if is_ours or getattr(error, "errno", None) is not None:
+            raise
+        said = str(error).rstrip(".") or "no more is known"
+        said = said if isinstance(error, ValueError) else f"{type(error).__name__}, {said}"
+        raise ValueError(f"{path} cannot be read as {what}: {said}.") from error
+
+
+@contextmanager
 def replacing(path, *, overwrite):
     """Give the name of a new file that takes the place of `path` when it is complete.
 

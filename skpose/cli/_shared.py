@@ -7,6 +7,7 @@ from click.core import ParameterSource
 import numpy as np
 
 __all__ = [
+    "LABEL_OPTIONS",
     "REGION",
     "check_free",
     "errors_of",
@@ -31,7 +32,21 @@ class _Region(click.ParamType):
         return x, y, width, height
 
 
-REGION = _Region()
+class _ImageSize(click.ParamType):
+    name = "HEIGHT,WIDTH"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        try:
+            height, width = (int(number) for number in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not HEIGHT,WIDTH in whole pixels.", param, ctx)
+        return height, width
+
+
+REGION, IMAGE_SIZE = _Region(), _ImageSize()
+LABEL_OPTIONS = ("labelled", "scorer", "category", "image_size")
 
 
 def refuse(options, why):
@@ -67,19 +82,30 @@ def label_options(command):
             help="Which keypoints of an annotation set are labels: those marked so (the default), "
             "those of them that can be seen, or all.",
         ),
+        click.option("--scorer", help="Who labelled a DeepLabCut project, if there are several."),
+        click.option("--category", help="What to read of a COCO file, if there are several."),
+        click.option(
+            "--image-size",
+            type=IMAGE_SIZE,
+            help="Size to fill up images to that are smaller than others, in pixels.",
+        ),
     )
     for option in options:
         command = option(command)
     return command
 
 
-def read_labels(path, skeleton, labelled):
-    """Read labels of any format, with a skeleton from a table if there is one."""
+def read_labels(path, skeleton, options, estimator=None):
+    """Read labels of any format, with the bodyparts of a table or of a model."""
     from skpose import Skeleton
+    from skpose._predictor import Predictor
     from skpose.datasets import read_labels
 
-    skeleton = None if skeleton is None else Skeleton.from_csv(skeleton)
-    return read_labels(path, skeleton=skeleton, labelled=labelled)
+    if skeleton is not None:
+        skeleton = Skeleton.from_csv(skeleton)
+    elif estimator is not None:  # whose keypoints are in an order of their own
+        skeleton = Predictor(estimator).skeleton
+    return read_labels(path, skeleton=skeleton, **options)
 
 
 def names_of(estimator, X):

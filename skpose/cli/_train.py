@@ -5,7 +5,14 @@ from pathlib import Path
 
 import click
 
-from skpose.cli._shared import errors_of, label_options, names_of, read_labels, score_table
+from skpose.cli._shared import (
+    LABEL_OPTIONS,
+    errors_of,
+    label_options,
+    names_of,
+    read_labels,
+    score_table,
+)
 
 
 @click.command()
@@ -27,7 +34,7 @@ from skpose.cli._shared import errors_of, label_options, names_of, read_labels, 
 )
 @click.option("--resume", is_flag=True, help="Go on with the training that MODEL_FILE has.")
 @click.option("--overwrite", is_flag=True, help="Replace MODEL_FILE if it exists.")
-def train(labels, model_file, skeleton, labelled, resume, overwrite, **options):
+def train(labels, model_file, skeleton, resume, overwrite, **options):
     """Train a network on LABELS and keep it in MODEL_FILE.
 
     LABELS is an annotation set (HDF5), a DeepLabCut project (its folder, its config.yaml or a
@@ -42,10 +49,10 @@ def train(labels, model_file, skeleton, labelled, resume, overwrite, **options):
             f"{model_file} exists. Use --resume to go on with it, or --overwrite to replace it."
         )
     checkpoint = Checkpoint(model_file, overwrite=resume or overwrite)
-    data = read_labels(labels, skeleton, labelled)
-    if resume:
-        estimator = skpose.load(model_file).set_params(warm_start=True)
-    else:
+    estimator = skpose.load(model_file).set_params(warm_start=True) if resume else None
+    of_labels = {name: options.pop(name) for name in LABEL_OPTIONS}
+    data = read_labels(labels, skeleton, of_labels, estimator)
+    if estimator is None:
         estimator = skpose.PoseEstimator(skeleton=data.skeleton)
     estimator.set_params(**_settings(options), callbacks=[checkpoint], verbose=1)
     groups = data.get("groups")

@@ -59,7 +59,9 @@ def _check_source(videos, frame_numbers, n_samples):
             f"videos and frame_numbers must have an entry for each of {n_samples} images, but "
             f"their shapes are {videos.shape} and {frame_numbers.shape}."
         )
-    return videos, frame_numbers.astype(int)
+    if frame_numbers.dtype.kind not in "iu":
+        raise ValueError(f"frame_numbers must be integers, but are {frame_numbers.dtype}.")
+    return videos, frame_numbers
 
 
 def check_confidence(confidence, n_samples, n_keypoints):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
+from skpose._files import reading
 from skpose.base import batch_slices
 from skpose.datasets._hdf5_images import open_hdf5
 from skpose.skeleton import Skeleton
@@ -58,7 +59,7 @@ def read_stored(path):
     ValueError
         If it is not a whole HDF5 file, or a dataset is missing or does not fit the others.
     """
-    with open_hdf5(path) as file:
+    with reading(path, "an annotation set"), open_hdf5(path) as file:
         missing = [name for name in _LABELS if not isinstance(file.get(name), h5py.Dataset)]
         if missing:
             raise ValueError(
@@ -72,6 +73,10 @@ def read_stored(path):
         optional = {name: file[name][...] for name in ("confidence", "occluded") if name in file}
         source, videos = _read_source(file)
         seen = json.loads(file["sources"].asstr()[()]) if "sources" in file else {}
+    if source is not None and (
+        source.dtype.kind not in "iu" or source.ndim != 2 or (source[:, 0] >= len(videos)).any()
+    ):
+        raise ValueError(f"{path} is damaged: its frame_source names videos that it does not have.")
     if source is not None:
         optional["frame_source"] = source
     _check_shapes(path, coordinates, annotated, table, names, optional)
@@ -87,7 +92,7 @@ def read_stored(path):
         names,
         optional.get("confidence", unknown).astype(np.float32),
         optional.get("occluded", np.zeros(annotated.shape)).astype(bool),
-        np.array([*videos, ""])[index],
+        np.array([*videos, ""])[np.maximum(index, -1)],
         np.where(index < 0, -1, numbers),
         seen,
     )

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from sklearn.utils import Bunch
 
+from skpose._files import reading
 from skpose.datasets._image_files import ImageFiles
 from skpose.skeleton import Skeleton
 
@@ -109,27 +110,25 @@ def read_coco(
     [[[2.0, 1.0], [nan, nan]]]
     """
     path = Path(path)
-    content = _load(path)
-    category = _choose_category(content["categories"], category, path)
-    animals = [animal for animal in content["annotations"] if _is_labelled(animal, category)]
-    if not animals:
-        raise ValueError(f"{path} has no labelled keypoints of {category['name']!r}.")
-    groups = np.array([animal["image_id"] for animal in animals])
-    if len(np.unique(groups)) < len(groups):
+    with reading(path, "a COCO file"):
+        content = _load(path)
+        category, animals = _choose_animals(content, category, path)
+        table = _keypoints(animals, len(category["keypoints"]), path)
+        if skeleton is None:
+            skeleton = _skeleton(category, guess_swaps, path)
+        table = table[:, _order(skeleton, category["keypoints"], path)]
+        ids = [animal["image_id"] for animal in animals]
+        files = _find_files(content["images"], ids, path, image_dir)
+        bboxes = [animal.get("bbox") or [np.nan] * 4 for animal in animals]
+    if len(set(ids)) < len(ids):
         warnings.warn(
             f"{path} has images with several animals: each animal is a sample, and its image "
             "occurs as often. Crop the images to `bboxes` before you learn from them.",
             UserWarning,
             stacklevel=2,
         )
-    folder = path.parent if image_dir is None else Path(image_dir)
-    files = [folder / name for name in _file_names(content["images"], groups, path)]
     images = ImageFiles(files, n_channels=n_channels, image_size=image_size)
-    table = _keypoints(animals, len(category["keypoints"]), path)
-    if skeleton is None:
-        skeleton = _skeleton(category, guess_swaps)
-    table = table[:, _order(skeleton, category["keypoints"], path)]
-    keypoints = np.where(table[..., 2:] > 0, table[..., :2], np.nan)
+    keypoints = table[..., :2]
     if return_X_y:
         return images, keypoints
     return Bunch(
@@ -137,14 +136,14 @@ def read_coco(
         keypoints=keypoints,
         visibility=table[..., 2].astype(np.int8),
         skeleton=skeleton,
-        groups=groups,
+        groups=_as_groups(ids),
         filenames=np.array(images.paths),
-        bboxes=np.array([animal.get("bbox", [np.nan] * 4) for animal in animals], dtype=float),
+        bboxes=np.array(bboxes, dtype=float),
     )
 
 
 def _load(path):
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         try:
             content = json.load(file)
         except ValueError as error:
@@ -156,34 +155,58 @@ def _load(path):
     return content
 
 
-def _choose_category(categories, name, path):
-    found = {category["name"]: category for category in categories if category.get("keypoints")}
-    if name is None and len(found) == 1:
-        return next(iter(found.values()))
-    if name not in found:
+def _choose_animals(content, name, path):
+    """Return the category to read, and its annotations that have labelled keypoints."""
+    found = [category for category in content["categories"] if category.get("keypoints")]
+    names = [category["name"] for category in found]
+    chosen = [category for category in found if name in (None, category["name"])]
+    if len(chosen) != 1:
         raise ValueError(
-            f"{path} has keypoints of the categories {', '.join(found) or '(none)'}; category must "
-            f"be one of them, but was {name!r}."
+            f"{path} has keypoints of the categories {', '.join(names) or '(none)'}; category must "
+            f"name one of them, but was {name!r}."
         )
-    return found[name]
+    (category,) = chosen
+    only = category["id"] if len(content["categories"]) == 1 else None  # files may leave it out
+    animals = [
+        animal
+        for animal in content["annotations"]
+        if animal.get("category_id", only) == category["id"] and _is_labelled(animal)
+    ]
+    if not animals:
+        raise ValueError(f"{path} has no labelled keypoints of {category['name']!r}.")
+    return category, animals
 
 
-def _is_labelled(animal, category):
-    return (
-        animal["category_id"] == category["id"]
-        and not animal.get("iscrowd")
-        and any(visibility > 0 for visibility in animal.get("keypoints", ())[2::3])
-    )
+def _is_labelled(animal):
+    visibility = (animal.get("keypoints") or ())[2::3]
+    return not animal.get("iscrowd") and any(value > 0 for value in visibility)
 
 
-def _file_names(images, ids, path):
-    names = {image["id"]: image["file_name"] for image in images}
-    if unknown := sorted(set(ids.tolist()) - set(names)):
+def _find_files(images, ids, path, image_dir):
+    """Return the file of each animal's image, which lies in the folder of the labels or below."""
+    names = {image["id"]: image.get("file_name", image.get("filename")) for image in images}
+    if unknown := sorted({i for i in ids if names.get(i) is None}):
         raise ValueError(f"{path} has annotations of images that it does not list: {unknown[:5]}.")
-    return [names[i] for i in ids.tolist()]
+    folder = path.parent if image_dir is None else Path(image_dir)
+    files = [folder / str(names[i]).replace("\\", "/") for i in ids]
+    outside = [file for file in files if not file.resolve().is_relative_to(folder.resolve())]
+    if outside and image_dir is None:
+        raise ValueError(
+            f"{path} names images outside of its own folder, such as {outside[0]}. If you trust "
+            "it, give the folder of the images as image_dir."
+        )
+    return files
+
+
+def _as_groups(ids):
+    try:
+        return np.array(ids, dtype=np.int64)
+    except (OverflowError, TypeError, ValueError):  # too large, or texts
+        return np.array([str(i) for i in ids])
 
 
 def _keypoints(animals, n_keypoints, path):
+    """Return x, y and visibility; what is not labelled is NaN and 0."""
     for animal in animals:
         if len(animal["keypoints"]) != 3 * n_keypoints:
             raise ValueError(
@@ -192,7 +215,16 @@ def _keypoints(animals, n_keypoints, path):
                 f"{3 * n_keypoints} (x, y and visibility of each)."
             )
     table = np.array([animal["keypoints"] for animal in animals], dtype=float)
-    return table.reshape(len(animals), n_keypoints, 3)  # x, y, visibility
+    table = table.reshape(len(animals), n_keypoints, 3)
+    strange = ~np.isin(table[..., 2], (0, 1, 2)) | np.isinf(table).any(axis=2)
+    if strange.any():
+        i = animals[int(np.argwhere(strange)[0, 0])]["image_id"]
+        raise ValueError(
+            f"{path}: the annotation of image {i} has a coordinate that is infinite, or a "
+            "visibility that is not 0, 1 or 2."
+        )
+    table[np.isnan(table).any(axis=2) | (table[..., 2] == 0)] = [np.nan, np.nan, 0]
+    return table
 
 
 def _order(skeleton, names, path):
@@ -205,16 +237,32 @@ def _order(skeleton, names, path):
     return [names.index(name) for name in skeleton.names]
 
 
-def _skeleton(category, guess_swaps):
+def _skeleton(category, guess_swaps, path):
     names = category["keypoints"]
     swaps = Skeleton.from_names(names, guess_swaps=guess_swaps).swap_index
     swaps = [None if i == j else j for i, j in enumerate(swaps)]
-    edges = [(a - 1, b - 1) for a, b in category.get("skeleton") or ()]  # counted from 1
+    edges = _edges(category.get("skeleton") or (), names, path)
     for pairs in (edges, [edge[::-1] for edge in edges]):
         parents = dict(pairs)  # which end of an edge is the child, files do not agree upon
         if len(parents) == len(pairs) and not _has_cycle(parents):
             return Skeleton(names, [parents.get(i) for i in range(len(names))], swaps)
     return Skeleton(names, _spanning_parents(edges, len(names)), swaps)
+
+
+def _edges(pairs, names, path):
+    """Return pairs of positions; files count bodyparts from 1, some from 0, or name them."""
+    ends = [end for pair in pairs for end in pair]
+    if all(isinstance(end, str) for end in ends):
+        positions = {name: i for i, name in enumerate(names)}
+    else:
+        first = 0 if 0 in ends else 1
+        positions = {i + first: i for i in range(len(names))}
+    if unknown := [end for end in ends if end not in positions]:
+        raise ValueError(
+            f"{path} has edges to bodyparts that it does not have, such as {unknown[0]!r}: there "
+            f"are {len(names)}, {', '.join(names[:5])}, ..."
+        )
+    return [(positions[a], positions[b]) for a, b in pairs]
 
 
 def _has_cycle(parents):

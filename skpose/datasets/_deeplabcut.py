@@ -148,9 +148,13 @@ class _Labels(NamedTuple):
 
 def _find_tables(path, scorer, videos):
     """Return the paths of the label files to read, one for each video."""
-    if path.is_file() and path.suffix in _FORMATS:
+    if path.is_file() and path.suffix not in (".yaml", ".yml"):
+        if scorer is not None or videos is not None:
+            raise ValueError(
+                f"scorer and videos choose in a project, but {path} is one label file."
+            )
         return [path]
-    project_dir = path.parent if path.suffix == ".yaml" else path
+    project_dir = path.parent if path.is_file() else path
     folder = project_dir / "labeled-data"
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -197,6 +201,11 @@ def _read_labels(path):
             f"{path} is of a multi-animal project, with several individuals in a frame, but a pose "
             "is estimated for one. Crop the individuals, or take a single-animal project."
         )
+    if table.index and all(str(entry[-1]).isdecimal() for entry in table.index):
+        raise ValueError(
+            f"{path} has numbered frames, not images: it is a table of poses, which "
+            "skpose.poses.read_poses reads."
+        )
     values = table.arrange(("x", "y"))  # (n_frames, n_keypoints, 2)
     values[np.isnan(values).any(axis=2)] = np.nan
     files = _find_images(path, [_parts(entry) for entry in table.index])
@@ -208,7 +217,8 @@ def _read_labels(path):
 
 def _parts(entry):
     """Return the parts of an image's path, which is in one column or in several, of any system."""
-    return PurePosixPath("/".join(str(cell) for cell in entry).replace("\\", "/")).parts
+    cells = [str(cell) for cell in entry if str(cell).strip()]
+    return PurePosixPath("/".join(cells).replace("\\", "/")).parts
 
 
 def _find_images(path, rows):
@@ -219,7 +229,9 @@ def _find_images(path, rows):
     folders = {parts[-2] for parts in rows if len(parts) > 1}
     here, is_renamed = path.parent, len(folders) == 1
     files = []
-    for parts in rows:
+    for row, parts in enumerate(rows, 1):
+        if not parts:
+            raise ValueError(f"{path} names no image in row {row} of its labels.")
         folder = here.parent / parts[-2] if len(parts) > 1 else here
         if is_renamed and not folder.is_dir():
             folder = here

@@ -16,7 +16,17 @@ _HDF5_START = b"\x89HDF\r\n\x1a\n"
 _START = 4096  # bytes of a text that tell what it is
 
 
-def read_labels(path, *, format=None, skeleton=None, labelled=None, n_channels=None):
+def read_labels(
+    path,
+    *,
+    format=None,
+    skeleton=None,
+    labelled=None,
+    scorer=None,
+    category=None,
+    n_channels=None,
+    image_size=None,
+):
     """Read labelled images of any format; the images stay on disk.
 
     Parameters
@@ -33,8 +43,15 @@ def read_labels(path, *, format=None, skeleton=None, labelled=None, n_channels=N
     labelled : {"annotated", "visible", "all"}, default=None
         Of an annotation set: which keypoints count as labels, see `read_annotations`. None:
         "annotated".
+    scorer : str, default=None
+        Of a DeepLabCut project: who labelled. None: the only one there is.
+    category : str, default=None
+        Of a COCO file: the category to read. None: the only one with keypoints.
     n_channels : {1, 3}, default=None
         Of images in files of their own: the channels to read. None: as they are.
+    image_size : int or tuple of (height, width), default=None
+        Of images in files of their own: size in pixels to fill up smaller ones to. None: all are of
+        one size.
 
     Returns
     -------
@@ -82,7 +99,14 @@ def read_labels(path, *, format=None, skeleton=None, labelled=None, n_channels=N
     if format not in _READERS:
         raise ValueError(f"format must be one of {', '.join(_READERS)}, but was {format!r}.")
     read, applicable = _READERS[format]
-    options = {"skeleton": skeleton, "labelled": labelled, "n_channels": n_channels}
+    options = {
+        "skeleton": skeleton,
+        "labelled": labelled,
+        "scorer": scorer,
+        "category": category,
+        "n_channels": n_channels,
+        "image_size": image_size,
+    }
     options = {name: value for name, value in options.items() if value is not None}
     for name in options:
         if name not in applicable:
@@ -92,8 +116,8 @@ def read_labels(path, *, format=None, skeleton=None, labelled=None, n_channels=N
 
 _READERS = {
     "deepposekit": (read_annotations, {"skeleton", "labelled"}),
-    "deeplabcut": (read_deeplabcut, {"skeleton", "n_channels"}),
-    "coco": (read_coco, {"skeleton", "n_channels"}),
+    "deeplabcut": (read_deeplabcut, {"skeleton", "scorer", "n_channels", "image_size"}),
+    "coco": (read_coco, {"skeleton", "category", "n_channels", "image_size"}),
 }
 
 
@@ -127,10 +151,11 @@ def find_format(path):
         start = file.read(_START)
     if start.startswith(_HDF5_START):
         return _format_of_hdf5(path)
-    text = start.decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n")
+    encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    text = start.decode(encoding, errors="replace").lstrip("\ufeff \t\r\n")
     if text.startswith(("{", "[")):
         return _format_of_json(path)
-    if text.startswith("scorer,") or _is_config(text):
+    if text.startswith(("scorer,", "scorer;", "scorer\t")) or _is_config(text):
         return "deeplabcut"
     raise _unknown(path, f"a file that begins with {text[:20]!r}" if text else "an empty file")
 
@@ -161,7 +186,7 @@ def _format_of_hdf5(path):
 def _format_of_json(path):
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON, or cut short: {error}.") from error
     keys = set(content) if isinstance(content, dict) else set()
     if keys & {"images", "annotations", "categories"}:

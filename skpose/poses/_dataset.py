@@ -65,6 +65,8 @@ def from_numpy(
     """
     import xarray as xr
 
+    if isinstance(keypoints, np.ma.MaskedArray):
+        keypoints = keypoints.astype(np.float64).filled(np.nan)  # what is masked is no pose
     keypoints = np.asarray(keypoints)
     if keypoints.dtype.kind != "f":
         keypoints = keypoints.astype(np.float64)

@@ -63,11 +63,13 @@ def _read_fixed(group):
     values = np.full((len(index), len(columns)), np.nan)
     for i in range(int(group.attrs["nblocks"])):
         block = group[f"block{i}_values"]
+        if "shape" in block.attrs:
+            continue
         part = block[()]
         part = part if block.attrs.get("transposed", 0) else part.T
         _, items = _read_axis(group, f"block{i}_items")
         values[:, [places[item] for item in items]] = part
-    return levels, columns, index, values
+    return levels, [tuple(str(name) for name in column) for column in columns], index, values
 
 
 def _read_axis(group, name):
@@ -114,6 +116,8 @@ def _unpickle(attribute):
 
 
 def _decode(dataset):
+    if isinstance(dataset, h5py.Dataset) and "shape" in dataset.attrs:
+        return []  # of an empty array pandas writes a filler, and the shape beside it
     values = dataset[()] if isinstance(dataset, h5py.Dataset) else dataset
     if values.dtype.kind == "S":
         return [value.decode("utf-8") for value in values]

@@ -73,9 +73,15 @@ def _read_npz(path):
         raise ValueError(f"{path} cannot be read as .npz: {error}.") from error
     if missing := {"keypoints", "confidence"} - set(arrays):
         raise ValueError(f"{path} has no poses: it lacks {' and '.join(sorted(missing))}.")
-    if arrays["keypoints"].ndim not in (3, 4):
-        raise ValueError(f"{path}: its keypoints have the shape {arrays['keypoints'].shape}.")
-    individuals = arrays.get("individuals")
+    keypoints = arrays["keypoints"]
+    if keypoints.ndim not in (3, 4) or keypoints.dtype.kind not in "fiu":
+        raise ValueError(
+            f"{path}: its keypoints have the shape {keypoints.shape} and type {keypoints.dtype}."
+        )
+    if arrays["confidence"].dtype.kind not in "fiu" or np.isinf(keypoints).any():
+        raise ValueError(f"{path} has keypoints that are infinite, or confidence that is text.")
+    arrays = {name: np.atleast_1d(array) for name, array in arrays.items()}
+    individuals = arrays.get("individuals", arrays.get("ids"))
     return {
         "keypoints": arrays["keypoints"],
         "confidence": arrays["confidence"],
@@ -83,7 +89,7 @@ def _read_npz(path):
         "individuals": [ONLY_ONE]
         if individuals is None and arrays["keypoints"].ndim == 3
         else individuals,
-        "frames": arrays.get("frames"),
+        "frames": None if "frames" not in arrays else _as_numbers(arrays["frames"]),
         "times": arrays.get("times"),
     }
 
@@ -103,6 +109,8 @@ def _read_table(path):
 
 def _as_numbers(frames):
     """Return the numbers of frames as integers, and names of images as they are."""
+    if frames.dtype.kind in "iu":
+        return frames
     try:
         numbers = frames.astype(np.float64)
         whole = numbers.astype(np.int64)

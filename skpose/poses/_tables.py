@@ -1,13 +1,13 @@
 """Tables with DeepLabCut's columns, of poses or of labels, as they lie in CSV and HDF5 files."""
 
 import csv
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import h5py
 import numpy as np
 
+from skpose._files import reading
 from skpose.poses._pandas_hdf5 import read_table as read_hdf5_table
 
 __all__ = ["COORDS", "LEVELS", "Table", "read_table"]
@@ -16,6 +16,8 @@ COORDS = ("x", "y", "likelihood")
 LEVELS = ("scorer", "individuals", "bodyparts", "coords")
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs"}
+_NOTHING = ["", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "nan", "null"]
+_HDF5_START = b"\x89HDF\r\n\x1a\n"
 
 
 class Table(NamedTuple):
@@ -78,7 +80,18 @@ def read_table(path):
         If the file is no such table, is damaged or cut short, or its columns contradict each other;
         it names the file.
     """
-    table = (_read_csv if path.suffix.lower() == ".csv" else _read_hdf5)(path)
+    with reading(path, "a table of poses or labels"):
+        table = (_read_hdf5 if _is_hdf5(path) else _read_csv)(path)
+        return _check(table)
+
+
+def _is_hdf5(path):
+    with path.open("rb") as file:
+        return file.read(len(_HDF5_START)) == _HDF5_START
+
+
+def _check(table):
+    path = table.path
     if table.levels not in (list(LEVELS), [LEVELS[0], *LEVELS[2:]]):
         raise _no_table(path, table.levels)
     _check_columns(table)
@@ -95,68 +108,89 @@ def _no_table(path, levels):
 
 
 def _read_csv(path):
-    header, n_index = _read_header(path)
+    header, n_lines, n_index, n_spare = _read_header(path)
     n_columns = n_index + len(header["coords"])
-    _check_whole(path, len(header), n_columns)
-    table = _read_body(path, len(header), n_index, n_columns)
-    table = table.dropna(how="all")  # a last row of commas, which spreadsheets add
-    for i, dtype in enumerate(table.dtypes[n_index:]):
+    _check_whole(path, n_lines, n_columns, n_spare)
+    table = _read_body(path, n_lines, n_index, n_columns + n_spare)
+    has_name = (table.iloc[:, :n_index] != "").any(axis=1)
+    has_value = table.iloc[:, n_index:].notna().any(axis=1)
+    table = table[has_name | has_value]  # without a last row of commas, which spreadsheets add
+    for i, dtype in enumerate(table.dtypes[n_index:n_columns]):
         if len(table) and dtype.kind not in "fi":
             raise ValueError(
                 f"{path} has something else than numbers in the column "
                 f"{' '.join(names[i] for names in header.values())}."
             )
+    if table.iloc[:, n_columns:].notna().any(axis=None):
+        raise ValueError(f"{path} has values in columns without names.")
     columns = list(zip(*header.values(), strict=True))
-    index = table.iloc[:, :n_index].fillna("").itertuples(index=False, name=None)
-    values = table.iloc[:, n_index:].to_numpy(dtype=np.float64)
-    return Table(path, list(header), columns, list(index), values)
+    index = list(table.iloc[:, :n_index].itertuples(index=False, name=None))
+    values = table.iloc[:, n_index:n_columns].to_numpy(dtype=np.float64)
+    return Table(path, list(header), columns, index, values)
 
 
 def _read_header(path):
-    """Read the rows of column names: {level: names}, and the number of columns before them."""
+    """Read the rows of column names.
+
+    Returns {level: names}, the number of lines that they take, and the numbers of columns before
+    and behind the names.
+    """
+    header = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(islice(csv.reader(file), len(LEVELS)))
+            reader = csv.reader(file)
+            for row in reader:
+                if any(cell.strip() for cell in row):
+                    header.append([cell.strip() for cell in row])
+                if len(header) == len(LEVELS) or (header and header[-1][0] == "coords"):
+                    break
+            n_lines = reader.line_num
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(
             f"{path} is not a text in UTF-8 ({error}). Save it again as CSV (UTF-8)."
         ) from error
-    levels = [row[0].strip() if row else "" for row in rows]
+    levels = [row[0] for row in header]
     for separator, name in _SEPARATORS.items():
         if levels and levels[0].startswith(f"scorer{separator}"):
             raise ValueError(f"{path} has {name} between its columns. Save it with commas.")
-    if "coords" not in levels or levels[0] != "scorer":
+    if not levels or levels[0] != "scorer" or levels[-1] != "coords":
         raise _no_table(path, levels)
-    # A table of labels may have its image in three columns: folder, video and name.
-    n_index = next((i for i, cell in enumerate(rows[0][1:], 1) if cell.strip()), 1)
-    header = rows[: levels.index("coords") + 1]
     if len({len(row) for row in header}) > 1:
         raise ValueError(f"{path} is damaged: its rows of column names differ in length.")
-    return {row[0].strip(): row[n_index:] for row in header}, n_index
+    # A table of labels may have its image in three columns: folder, video and name.
+    n_index = next((i for i, cell in enumerate(header[0][1:], 1) if cell), 1)
+    end = max(i for i in range(len(header[0])) if any(row[i] for row in header)) + 1
+    named = {row[0]: row[n_index:end] for row in header}
+    return named, n_lines, n_index, len(header[0]) - end
 
 
-def _read_body(path, n_header, n_index, n_columns):
+def _read_body(path, n_lines, n_index, n_columns):
     import pandas as pd
 
-    options = {"skiprows": n_header, "header": None, "index_col": False, "encoding": "utf-8-sig"}
-    types = {i: str for i in range(n_index)}
+    options = {"skiprows": n_lines, "header": None, "index_col": False, "encoding": "utf-8-sig"}
+    # Names are taken as they stand: NA may be one.
+    options |= {"dtype": dict.fromkeys(range(n_index), object), "skipinitialspace": True}
+    options |= {"keep_default_na": False}
+    options |= {"na_values": {i: _NOTHING for i in range(n_index, n_columns)}}
     try:
-        return pd.read_csv(path, names=range(n_columns), dtype=types, **options)
+        return pd.read_csv(path, names=range(n_columns), **options)
     except pd.errors.EmptyDataError:  # nothing behind the names
         return pd.DataFrame(columns=range(n_columns))
-    except (ValueError, pd.errors.ParserError) as error:
+    except pd.errors.ParserError as error:
         raise ValueError(f"{path} cannot be read as a table: {error}.") from error
 
 
-def _check_whole(path, n_header, n_columns):
+def _check_whole(path, n_lines, n_columns, n_spare):
     """Check that each row has as many cells as there are columns, which pandas fills up."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             line = line.strip(b"\r\n")
-            if number <= n_header or not line.strip(b", ") or b'"' in line:
+            if number <= n_lines or not line.strip(b", "):
                 continue
             n_cells = line.count(b",") + 1
-            if n_cells != n_columns:
+            if b'"' in line:  # commas between quotes are none
+                n_cells = len(next(csv.reader([line.decode("utf-8", errors="replace")])))
+            if not n_columns <= n_cells <= n_columns + n_spare:
                 raise ValueError(
                     f"{path} is damaged or cut short: line {number} has {n_cells} cells, but there "
                     f"are {n_columns} columns."
@@ -164,17 +198,8 @@ def _check_whole(path, n_header, n_columns):
 
 
 def _read_hdf5(path):
-    try:
-        with h5py.File(path, "r") as file:
-            levels, columns, index, values = read_hdf5_table(file, path)
-    except Exception as error:  # of a damaged file, it may be any
-        if str(path) in str(error):
-            raise
-        raise ValueError(
-            f"{path} cannot be read as a table: it is another kind of file, or damaged ({error}). "
-            "DeepLabCut writes a .csv file beside it, which can be read too."
-        ) from error
-    return Table(path, levels, columns, index, values)
+    with h5py.File(path, "r") as file:
+        return Table(path, *read_hdf5_table(file, path))
 
 
 def _check_columns(table):

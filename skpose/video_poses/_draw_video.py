@@ -14,7 +14,7 @@ from skpose.base import batch_slices
 from skpose.plot._pose_panels import bodypart_colors
 from skpose.poses import check_poses
 from skpose.skeleton import check_skeleton
-from skpose.video import open_video
+from skpose.video import open_video, timing
 from skpose.video._encoder import write_mp4
 from skpose.video_poses._overlay import PoseOverlay
 
@@ -126,7 +126,7 @@ def draw_video(
     n_individuals, n_keypoints = points.shape[1:3]
     check_skeleton(skeleton, n_keypoints)
     X = open_video(video, n_channels=3, region=region)
-    frames = _check_frames(poses["frame"].values, len(X))
+    frames = _find_frames(X, poses["frame"].values)
     image_size = tuple(max(round(side * scale), 1) for side in X.shape[1:3])
     overlay = PoseOverlay(
         image_size,
@@ -187,21 +187,23 @@ def _arrays(poses):
     return points, confidence
 
 
-def _check_frames(frames, n_frames):
-    """Check the number in the video of each pose's frame."""
-    if not np.issubdtype(frames.dtype, np.integer):
+def _find_frames(X, frames):
+    """Return the positions in X of the frames that poses have, by their numbers in the video."""
+    if len(frames) and not np.issubdtype(frames.dtype, np.integer):
         raise ValueError(
             "poses are of images, not of the numbered frames of a video: their first frame is "
             f"{frames[0]!r}."
         )
     if (np.diff(frames) <= 0).any():
         raise ValueError("frames must increase: a video is drawn from its start to its end.")
-    if frames[0] < 0 or frames[-1] >= n_frames:
+    numbers = timing(X)["frames"]
+    positions = np.searchsorted(numbers, frames).clip(max=len(numbers) - 1)
+    if (numbers[positions] != frames).any():
         raise ValueError(
-            f"poses are of frames from {frames[0]} to {frames[-1]}, but the video has {n_frames}, "
-            f"from 0 to {n_frames - 1}."
+            f"poses are of frames from {frames[0]} to {frames[-1]}, but the video has "
+            f"{len(numbers)}, from {numbers[0]} to {numbers[-1]}, and not all of them."
         )
-    return frames
+    return positions
 
 
 def _colors(n_colors, cmap=None):

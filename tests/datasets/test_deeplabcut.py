@@ -204,11 +204,39 @@ def test_folder_that_is_no_project(tmp_path):
         read_deeplabcut(tmp_path)
 
 
-def test_a_file_that_is_no_hdf5_is_named(tmp_path):
+def test_the_name_of_a_table_says_nothing(tmp_path):
     path = write_video(tmp_path)
-    path.rename(path.with_suffix(".h5"))
-    with pytest.raises(ValueError, match=r"CollectedData_Ann\.h5 cannot be read as a table"):
+    path.rename(path.with_suffix(".h5"))  # still a text
+    np.testing.assert_array_equal(read_deeplabcut(tmp_path).keypoints, make_keypoints(2))
+    path.with_suffix(".h5").rename(path.with_name("labels.txt"))
+    project = read_deeplabcut(path.with_name("labels.txt"))
+    np.testing.assert_array_equal(project.keypoints, make_keypoints(2))
+    with pytest.raises(ValueError, match="scorer and videos choose in a project"):
+        read_deeplabcut(path.with_name("labels.txt"), scorer="Ann")
+
+
+def test_a_row_without_an_image_is_named(tmp_path):
+    path = write_video(tmp_path)
+    path.write_text(path.read_text().replace("labeled-data/day1/img1.png", ""))
+    with pytest.raises(ValueError, match="names no image in row 2"):
         read_deeplabcut(tmp_path)
+
+
+def test_numbered_bodyparts_in_hdf5_have_texts_for_names(tmp_path):
+    pytest.importorskip("tables", reason="PyTables is not installed")
+    import pandas as pd
+
+    path = write_video(tmp_path)
+    columns = pd.MultiIndex.from_product(
+        [["Ann"], [1, 2], ["x", "y"]], names=["scorer", "bodyparts", "coords"]
+    )
+    index = [f"labeled-data/day1/img{i}.png" for i in range(2)]
+    table = pd.DataFrame(np.arange(8.0).reshape(2, 4), columns=columns, index=index)
+    table.to_hdf(path.with_suffix(".h5"), key="df_with_missing")
+    path.unlink()
+    project = read_deeplabcut(tmp_path)
+    assert project.skeleton.names == ("1", "2")
+    np.testing.assert_array_equal(project.keypoints, np.arange(8.0).reshape(2, 2, 2))
 
 
 def test_a_frame_that_is_listed_twice_alike_counts_once(tmp_path):

@@ -93,9 +93,14 @@ def test_options_that_do_not_apply_are_refused(tmp_path):
     for path in (write_coco(tmp_path / "a.json"), write_deeplabcut(tmp_path)):
         with pytest.raises(ValueError, match="labelled does not apply to"):
             read_labels(path, labelled="all")
+        assert read_labels(path, image_size=(9, 9)).images.shape == (2, 9, 9, 1)
         assert read_labels(path, n_channels=3).images.shape == (2, 6, 8, 3)
     with pytest.raises(ValueError, match="n_channels does not apply to"):
         read_labels(write_set(tmp_path / "set.h5"), n_channels=3)
+    assert read_labels(tmp_path, scorer="Ann").keypoints.shape == (2, 2, 2)
+    assert read_labels(tmp_path / "a.json", category="mouse").keypoints.shape == (2, 2, 2)
+    with pytest.raises(ValueError, match="category must name one of them"):
+        read_labels(tmp_path / "a.json", category="rat")
 
 
 def test_the_format_can_be_stated(tmp_path):
@@ -138,5 +143,5 @@ def test_what_is_no_labels_is_told(make, message, tmp_path):
 
 def test_poses_are_no_labels(tmp_path):
     path = write_poses(tmp_path / "poses.csv", from_numpy(KEYPOINTS, names=NAMES))
-    with pytest.raises(FileNotFoundError, match="2 of 2 image files do not exist"):
+    with pytest.raises(ValueError, match="numbered frames, not images: it is a table of poses"):
         read_labels(path)

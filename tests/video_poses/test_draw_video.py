@@ -190,6 +190,16 @@ def test_frames_can_be_given_in_place_of_a_file(video, out):
     np.testing.assert_allclose(centre(changed(out)), [10, 12], atol=0.3)
 
 
+def test_poses_are_drawn_over_the_frames_that_they_are_of(numbered, video, out, tmp_path):
+    path = numbered.write(tmp_path / "numbered.mp4", 20)
+    X = VideoFrames(path, step=3)
+    nowhere = from_numpy(np.full((3, 1, 2), np.nan), frames=[3, 9, 12])
+    draw_video(X, nowhere, out=out)
+    assert numbered.numbers(VideoFrames(out)) == [3, 9, 12]
+    with pytest.raises(ValueError, match="not all of them"):
+        draw_video(X, from_numpy(np.zeros((1, 1, 2)), frames=[4]), out=out, overwrite=True)
+
+
 def test_trails_show_where_keypoints_came_from(video, out):
     keypoints = np.stack([poses(4 + 3 * i)[0] for i in range(N_FRAMES)])
     draw(video, keypoints, out=out, scale=2, radius=2)
@@ -251,7 +261,7 @@ def test_a_failure_leaves_nothing_behind(video, out, monkeypatch):
 @pytest.mark.parametrize(
     ("keypoints", "options", "message"),
     [
-        (poses(n_frames=9), {}, "from 0 to 8, but the video has 8"),
+        (poses(n_frames=9), {}, "from 0 to 8, but the video has 8, from 0 to 7"),
         (poses()[:2], {"frames": [3, 8]}, "the video has 8"),
         (poses()[:2], {"frames": [3, 2]}, "must increase"),
         (poses()[:2], {"frames": ["a.png", "b.png"]}, "not of the numbered frames"),
