@@ -180,7 +180,7 @@ def split_index(key):
     if not isinstance(key, tuple):
         return (slice(None) if key is Ellipsis else key), ()
     if not key or key[0] is Ellipsis:
-        return slice(None), key
+        key = (slice(None), *key)
     for part in key[1:]:
         if not (part is Ellipsis or isinstance(part, slice | Integral)):
             raise IndexError(

@@ -160,9 +160,11 @@ class Predictor:
         options = {}
         if batch_size is not None and self._takes("batch_size"):
             options["batch_size"] = batch_size
-        if not self._takes("return_confidence"):
-            return np.asarray(self.last.predict(X, **options)), None
-        return self.last.predict(X, return_confidence=True, **options)
+        if self._takes("return_confidence"):
+            options["return_confidence"] = True
+        found = self.last.predict(X, **options)
+        # Whoever takes any option may not know this one.
+        return found if isinstance(found, tuple) else (np.asarray(found), None)
 
     def _takes(self, option):
         parameters = self._parameters

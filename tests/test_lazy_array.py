@@ -80,6 +80,8 @@ def test_bad_index_is_refused_as_by_an_array(pixels, key, kind):
 def test_array_on_a_later_axis_is_refused(pixels, kind):
     with pytest.raises(IndexError, match="Only the first axis"):
         KINDS[kind](pixels)[0, [1, 2]]
+    with pytest.raises(IndexError, match="Only the first axis"):
+        KINDS[kind](pixels)[..., np.array([2, 1, 0])]
 
 
 def test_only_what_is_indexed_is_read(pixels):

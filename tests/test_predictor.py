@@ -197,3 +197,13 @@ def test_what_nothing_tells_is_asked_of_a_frame(poses):
     keypoints, confidence = predictor.predict(poses.images, batch_size=4)
     assert keypoints.shape == (12, 4, 2)
     assert confidence is None
+
+
+def test_an_estimator_that_takes_any_option_need_not_know_confidence(poses):
+    class Anything:
+        def predict(self, X, **options):
+            return np.full((len(X), 3, 2), 7.0)
+
+    keypoints, confidence = Predictor(Anything()).predict(poses.images[:2])
+    assert keypoints.shape == (2, 3, 2)
+    assert confidence is None

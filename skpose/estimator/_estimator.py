@@ -18,13 +18,13 @@ from skpose.base import (
     fit_context,
 )
 from skpose.estimator._export import write_onnx
-from skpose.estimator._parts import PartsMixin
+from skpose.estimator._parts import PartsMixin, default_augmenter, default_targets
 from skpose.estimator._samples import check_training_samples, check_validation_samples
 from skpose.estimator._split import split_validation
 from skpose.estimator._trained import NetworkSettings, TrainedNetwork
 from skpose.models import get_architecture
 from skpose.preprocessing import ImageBatch
-from skpose.saving import save
+from skpose.saving import check_savable, save
 from skpose.skeleton import Skeleton
 from skpose.targets import ConfidenceMaps
 
@@ -191,6 +191,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
     }
 
     _never_saved = ("callbacks",)  # they belong to one training
+    _only_for_training = ("augmenter",)  # a file that cannot hold it is still of use
 
     architecture_ = _of_trained(lambda trained: trained.settings.architecture)
     targets_ = _of_trained(lambda trained: trained.settings.targets)
@@ -379,7 +380,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
     def _choose_augmenters(self, images):
         augmenters = list(images.augmenters)
         if isinstance(self.augmenter, str):
-            augmenters = augmenters or [self._default_augmenter()]
+            augmenters = augmenters or [default_augmenter(self.skeleton)]
         elif self.augmenter is not None:
             augmenters.append(self.augmenter)
         augmenters = [clone(augmenter) for augmenter in augmenters]
@@ -390,7 +391,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         return augmenters
 
     def _fit_targets(self, samples):
-        targets = self._default_targets() if self.targets is None else clone(self.targets)
+        targets = default_targets(self.model) if self.targets is None else clone(self.targets)
         if targets.skeleton is None:
             targets.set_params(skeleton=self.skeleton)
         return targets.set_params(image_size=samples.images.shape[1:3]).fit(samples.keypoints)
@@ -418,6 +419,8 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             best_so_far=self._best_so_far() if self._unfinished else None,
             monitor="keypoint_error" if validation is None else "val_keypoint_error",
         )
+        if any(hasattr(callback, "set_save") for callback in self.callbacks or ()):
+            check_savable(self)  # before the training, not in it
         before = self.history_
         self._unfinished = True
 
@@ -574,7 +577,9 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
     def __setstate__(self, state):
         super().__setstate__(state)
         if "_trained" in state:
-            self._trained = TrainedNetwork.from_state(state["_trained"], self.model)
+            self._trained = TrainedNetwork.from_state(
+                state["_trained"], model=self.model, optimizer=self.optimizer
+            )
 
     def __reduce__(self):
         return _restore, (type(self),), self.__getstate__()

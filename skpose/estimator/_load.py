@@ -20,7 +20,7 @@ def load(path, *, custom_objects=None):
     custom_objects : dict, default=None
         Values of parameters that a file cannot hold, by the parameter's name as in `get_params`,
         such as ``{"model": my_architecture}`` or, in a Pipeline, ``{"poseestimator__model": ...}``.
-        They replace what the file says.
+        They replace what the file says of the parameters, not what was learnt.
 
     Returns
     -------

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from skpose.models import get_architecture
 from skpose.targets import ConfidenceMaps
 
-__all__ = ["PartsMixin"]
+__all__ = ["PartsMixin", "default_augmenter", "default_targets"]
 
 
 class PartsMixin:
@@ -42,10 +42,9 @@ class PartsMixin:
     def _make_parts(self, params):
         """Make the parts of which a parameter is set."""
         names = {path.partition("__")[0] for path in params if "__" in path}
-        return {
-            name: self._make_part(name, params.get(name, getattr(self, name)))
-            for name in sorted(names.intersection(self._get_param_names()))
-        }
+        names = names.intersection(self._get_param_names())
+        values = {name: params.get(name, getattr(self, name)) for name in self._get_param_names()}
+        return {name: self._make_part(name, values) for name in sorted(names)}
 
     def _check_path(self, path, parts):
         """Check every name of a nested one."""
@@ -70,23 +69,29 @@ class PartsMixin:
                 f"{', '.join(sorted(valid))}."
             )
 
-    def _make_part(self, part, value):
+    @staticmethod
+    def _make_part(part, values):
+        """Make a part, for the other parameters as they are going to be."""
+        value = values[part]
         if part == "model":
             return get_architecture(value)
         if part == "targets" and value is None:
-            return self._default_targets()
+            return default_targets(values["model"])
         if part == "augmenter" and isinstance(value, str):
-            return self._default_augmenter()
+            return default_augmenter(values["skeleton"])
         return value
 
-    def _default_targets(self):
-        factor = get_architecture(self.model).default_downsample_factor
-        return ConfidenceMaps(downsample_factor=factor)
 
-    def _default_augmenter(self):
-        from skpose.augment import Augmenter
+def default_targets(model):
+    """Make the targets that suit a network."""
+    return ConfidenceMaps(downsample_factor=get_architecture(model).default_downsample_factor)
 
-        # Without partners a mirror image would call a left leg right.
-        if self.skeleton is not None and self.skeleton.has_swaps:
-            return Augmenter()
-        return Augmenter(fliplr=0, flipud=0)
+
+def default_augmenter(skeleton):
+    """Make the augmenter that suits a skeleton."""
+    from skpose.augment import Augmenter
+
+    # Without partners a mirror image would call a left leg right.
+    if skeleton is not None and skeleton.has_swaps:
+        return Augmenter()
+    return Augmenter(fliplr=0, flipud=0)

@@ -1,10 +1,12 @@
 """What was trained: a network, what it was built from, and the state of its training."""
 
+import json
 from threading import RLock
 from typing import NamedTuple
 
 import joblib
-from sklearn.base import BaseEstimator
+import numpy as np
+from sklearn.base import BaseEstimator, clone
 
 from skpose.models import Architecture, get_architecture
 from skpose.targets import ConfidenceMaps
@@ -73,19 +75,35 @@ class NetworkSettings(NamedTuple):
 
 def _differences(one, other, name):
     """Name the parameters in which two values differ, down to the innermost."""
-    if type(one) is not type(other):
-        return [name]
-    if isinstance(one, BaseEstimator):
+    if isinstance(one, BaseEstimator) and type(one) is type(other):
         params, others = one.get_params(deep=False), other.get_params(deep=False)
         return [
             difference
             for key in params
             for difference in _differences(params[key], others[key], f"{name}__{key}")
         ]
-    if hasattr(one, "get_config"):  # an optimizer or a network of Keras', whose names are counted
-        configs = [{**value.get_config(), "name": ""} for value in (one, other)]
-        return [] if configs[0] == configs[1] else [name]
-    return [] if one == other else [name]
+    return [] if _is_same(one, other) else [name]
+
+
+def _is_same(one, other):
+    """Whether two parameters say the same; copies of an object do."""
+    if one is other:
+        return True
+    if hasattr(one, "get_config") and type(one) is type(other):  # an optimizer or network of Keras'
+        return _as_text(one.get_config()) == _as_text(other.get_config())
+    if isinstance(one, tuple | list | np.ndarray):
+        return np.array_equal(np.asarray(one, dtype=object), np.asarray(other, dtype=object))
+    if callable(one) and type(one) is type(other):  # copies have no equality of their own
+        try:
+            return joblib.hash(one) == joblib.hash(other)
+        except Exception:  # what cannot be pickled raises anything
+            return True
+    return bool(one == other)
+
+
+def _as_text(config):
+    """Write a config in one way; the names of objects are counted, and say nothing."""
+    return json.dumps({**config, "name": ""}, sort_keys=True, default=str)
 
 
 class TrainedNetwork:
@@ -120,20 +138,22 @@ class TrainedNetwork:
         self._lock = RLock()
 
     @classmethod
-    def from_state(cls, state, model):
+    def from_state(cls, state, *, model, optimizer):
         """Restore what `state` returned, without building the network yet.
 
         Parameters
         ----------
         state : dict
             The state.
-        model : str, Architecture, callable or keras.Model
-            The network of the estimator, if it is one of the user's own: no file holds it.
+        model, optimizer
+            Parameters of the estimator, for a network or an optimizer of the user's own, which no
+            file holds.
         """
         settings = NetworkSettings(**state["settings"])
-        architecture = settings.architecture
-        if architecture is None or getattr(architecture, "network", architecture) is None:
-            settings = settings._replace(architecture=get_architecture(model))
+        if settings.architecture is None:
+            settings = settings._replace(architecture=clone(get_architecture(model)))
+        if settings.optimizer is None:
+            settings = settings._replace(optimizer=optimizer)
         trained = cls.__new__(cls)
         trained._set(settings, {name: state[name] for name in ("weights", "optimizer")})
         return trained

@@ -298,7 +298,9 @@ class ImageBatch(NDArrayOperatorsMixin):
         if positions.ndim == 0:
             return np.asarray(self._select(positions[np.newaxis]))[0][rest]
         batch = self._select(key if isinstance(key, slice) else positions)
-        if all(part is Ellipsis or part == slice(None) for part in rest):
+        if all(
+            part is Ellipsis or (isinstance(part, slice) and part == slice(None)) for part in rest
+        ):
             return batch
         return np.asarray(batch)[(slice(None), *rest)]
 

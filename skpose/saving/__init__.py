@@ -6,5 +6,6 @@
 
 from skpose.saving._file import check_model_path, read, save
 from skpose.saving._registry import register
+from skpose.saving._tree import check_savable
 
-__all__ = ["check_model_path", "read", "register", "save"]
+__all__ = ["check_model_path", "check_savable", "read", "register", "save"]

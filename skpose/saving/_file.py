@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skpose._files import check_output, holds_hdf5, replacing
+from skpose._files import check_output, holds_hdf5, reading, replacing
 from skpose.saving._format_1 import upgrade
 from skpose.saving._tree import decode, encode
 
@@ -107,20 +107,17 @@ def read(path, custom_objects=None):
 def _read_content(path):
     import h5py
 
-    try:
-        with h5py.File(path, "r") as file:
-            version = file.attrs.get("skpose_format")
-            if version not in (1, _FORMAT):
-                raise ValueError(f"{path} has no skpose model of format {_FORMAT} or 1. {_HINT}")
-            if file.attrs.get("digest") != digest(file):
-                raise ValueError(f"{path}: the contents do not match their checksum. {_HINT}")
-            header = json.loads(file["header"][()])
-            if version == 1:
-                return upgrade(header, file)
-            arrays = file.get("arrays", {})
-            return header, [arrays[str(i)][()] for i in range(len(arrays))]
-    except (OSError, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as a model ({error}). {_HINT}") from error
+    with reading(path, "a model"), h5py.File(path, "r") as file:
+        version = file.attrs.get("skpose_format")
+        if version not in (1, _FORMAT):
+            raise ValueError(f"{path} has no skpose model of format {_FORMAT} or 1. {_HINT}")
+        if file.attrs.get("digest") != digest(file):
+            raise ValueError(f"{path}: the contents do not match their checksum. {_HINT}")
+        header = json.loads(file["header"][()])
+        if version == 1:
+            return upgrade(header, file)
+        arrays = file.get("arrays", {})
+        return header, [arrays[str(i)][()] for i in range(len(arrays))]
 
 
 def digest(file):

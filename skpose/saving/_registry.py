@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator
 
 import skpose
 
-__all__ = ["class_of", "name_of", "register"]
+__all__ = ["class_of", "name_of", "never_saved", "register"]
 
 # Classes of scikit-learn that hold nothing but other estimators.
 _OF_SKLEARN = {"sklearn.frozen": {"FrozenEstimator"}, "sklearn.pipeline": {"Pipeline"}}
@@ -37,7 +37,7 @@ def register(package):
     TypeError
         If the class is no scikit-learn estimator.
     ValueError
-        If `package` is ``"skpose"`` or has a ``">"``.
+        If `package` is ``"skpose"`` or ``"sklearn"``, or in one of them, or has a ``">"``.
 
     Examples
     --------
@@ -48,7 +48,10 @@ def register(package):
     ...     pass
     """
     if ">" in package or package.partition(".")[0] in ("skpose", "sklearn"):
-        raise ValueError(f"package must be a name of your own without '>', but was {package!r}.")
+        raise ValueError(
+            "package must be a name of your own, without '>' and not of skpose or scikit-learn, "
+            f"but was {package!r}."
+        )
 
     def decorate(cls):
         if not (isinstance(cls, type) and issubclass(cls, BaseEstimator)):
@@ -57,6 +60,15 @@ def register(package):
         return cls
 
     return decorate
+
+
+def never_saved(cls):
+    """Return the parameters of a class that no file holds.
+
+    The memory of a Pipeline is a folder of pickles, which a file must not choose.
+    """
+    own = getattr(cls, "_never_saved", ())
+    return ("memory", *own) if cls.__module__.startswith("sklearn.") else own
 
 
 def name_of(cls):
@@ -95,7 +107,12 @@ def _find_known(package, name):
     if not (name in _OF_SKLEARN.get(package, ()) or (root == "skpose" and part in skpose.__all__)):
         return None
     try:
-        cls = getattr(import_module(package), name, None)
-    except ModuleNotFoundError:  # a public name that is no module
+        module = import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name == package:  # a public name that is no module
+            return None
+        raise
+    if name not in module.__all__:
         return None
+    cls = getattr(module, name)
     return cls if isinstance(cls, type) and issubclass(cls, BaseEstimator) else None

@@ -8,10 +8,10 @@ import warnings
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skpose.saving._registry import class_of, name_of
+from skpose.saving._registry import class_of, name_of, never_saved
 from skpose.skeleton import Skeleton
 
-__all__ = ["decode", "encode"]
+__all__ = ["check_savable", "decode", "encode"]
 
 # Of what is learnt, a version of scikit-learn says nothing that a file of ours needs.
 _NOT_LEARNT = {"_sklearn_version"}
@@ -42,6 +42,13 @@ def encode(estimator):
     UserWarning
         Of each parameter that a file cannot hold.
     """
+    check_savable(estimator)
+    encoder = _Encoder()
+    return encoder.encode(estimator, ""), encoder.arrays
+
+
+def check_savable(estimator):
+    """Raise a TypeError unless a file can hold an estimator of this class."""
     cls = type(estimator)
     if not isinstance(estimator, BaseEstimator) or name_of(cls) is None:
         raise TypeError(
@@ -49,8 +56,6 @@ def encode(estimator):
             "them, and classes that are registered with skpose.saving.register. Of a search, save "
             "its best_estimator_."
         )
-    encoder = _Encoder()
-    return encoder.encode(estimator, ""), encoder.arrays
 
 
 class _Encoder:
@@ -66,7 +71,7 @@ class _Encoder:
                 return description
         if _is_keras_optimizer(value):
             return {"keras_optimizer": _serialize_optimizer(value)}
-        if path is not None:  # what is learnt is of no use to anyone without its class
+        if path is not None:
             _warn_left_out(value, path)
         return {"left_out": type(value).__name__}
 
@@ -80,6 +85,8 @@ class _Encoder:
         return {"dict": [[self.encode(k, path), self.encode(v, path)] for k, v in values.items()]}
 
     def array(self, value, path):
+        if isinstance(value, np.ma.MaskedArray):
+            return None
         if value.dtype.kind == "U":
             return {"texts": [list(value.shape), value.ravel().tolist()]}
         if value.dtype.name == "bfloat16":
@@ -105,25 +112,49 @@ class _Encoder:
         return {"random_state": self.tuple(value.get_state(legacy=True), path)}
 
     def estimator(self, value, path):
-        name = name_of(type(value))
-        if name is None:
+        cls = type(value)
+        if name_of(cls) is None:
             return None
         params = value.get_params(deep=False)
         learnt = value.__getstate__()
-        dropped = getattr(value, "_never_saved", ())
-        return {
-            "estimator": name,
+        node = {
+            "estimator": name_of(cls),
             "params": {
-                key: self.encode(item, _join(path, key))
+                key: self.param(value, key, item, path)
                 for key, item in params.items()
-                if key not in dropped
+                if key not in never_saved(cls)
             },
             "learnt": {
-                key: self.encode(item, None)
+                key: self.learnt(cls, key, item)
                 for key, item in learnt.items()
                 if key not in params and key not in _NOT_LEARNT
             },
         }
+        # What was learnt by a part that is not all there is of no use.
+        return {"left_out": cls.__name__} if path is None and _lacks(node["params"]) else node
+
+    def param(self, owner, key, value, path):
+        node = self.encode(value, _join(path, key))
+        if key in getattr(owner, "_only_for_training", ()) and _lacks(node):
+            return {"left_out": type(value).__name__}
+        return node
+
+    def learnt(self, cls, key, value):
+        node = self.encode(value, None)
+        if _lacks(node) and not cls.__module__.startswith("skpose."):
+            raise TypeError(
+                f"A {cls.__name__} cannot be saved: a file cannot hold its attribute {key}. Make "
+                "it of numbers, texts, arrays and registered estimators, or leave it out of "
+                "__getstate__."
+            )
+        return node
+
+
+def _lacks(node):
+    """Whether something was left out of a description."""
+    if isinstance(node, dict):
+        return "left_out" in node or any(map(_lacks, node.values()))
+    return isinstance(node, list) and any(map(_lacks, node))
 
 
 _DESCRIPTIONS = (
@@ -163,7 +194,16 @@ def _warn_left_out(value, path):
 
 def _is_keras_optimizer(value):
     keras = sys.modules.get("keras")  # there is no such value where Keras was never imported
-    return keras is not None and isinstance(value, keras.optimizers.Optimizer)
+    if keras is None or not isinstance(value, keras.optimizers.Optimizer):
+        return False
+    rate = getattr(value, "_learning_rate", None)
+    schedules = keras.optimizers.schedules
+    is_own_schedule = not isinstance(rate, schedules.LearningRateSchedule) or (
+        getattr(schedules, type(rate).__name__, None) is type(rate)
+    )
+    inner = getattr(value, "inner_optimizer", None)
+    is_own = getattr(keras.optimizers, type(value).__name__, None) is type(value)
+    return is_own and is_own_schedule and (inner is None or _is_keras_optimizer(inner))
 
 
 def _serialize_optimizer(optimizer):
@@ -210,6 +250,7 @@ class _Decoder:
         self.arrays = arrays
         self.custom = custom
         self.used = set()
+        self.is_only_for_training = False
 
     def decode(self, node, path):
         if path and path in self.custom:
@@ -237,11 +278,14 @@ class _Decoder:
     def estimator(self, node, path):
         cls = class_of(node["estimator"])
         params = {}
-        for name in cls._get_param_names():
+        for name in set(cls._get_param_names()):
             key = _join(path, name)
-            if name in node["params"] or key in self.custom:
+            is_told = name in node["params"] and name not in never_saved(cls)
+            if is_told or key in self.custom:
+                self.is_only_for_training = name in getattr(cls, "_only_for_training", ())
                 params[name] = self.decode(node["params"].get(name), key)
-        unknown = sorted(set(node["params"]) - set(params))
+                self.is_only_for_training = False
+        unknown = sorted(set(node["params"]) - set(params) - set(never_saved(cls)))
         if unknown:
             raise ValueError(
                 f"It gives {cls.__name__} the parameters {', '.join(unknown)}, which this version "
@@ -254,8 +298,7 @@ class _Decoder:
         return estimator
 
     def left_out(self, content, path):
-        name = (path or "").rpartition("__")[2]
-        if path is None or name == "augmenter":  # which only training needs
+        if path is None or self.is_only_for_training:
             return None
         raise ValueError(
             f"The file does not hold the {path} ({content}) of this estimator. Give it to "
@@ -269,12 +312,12 @@ class _Decoder:
 
 
 _MAKERS = {
-    "array": lambda self, content, path: self.arrays[content],
+    "array": lambda self, content, path: np.asarray(self.arrays[content]),
     "bytes": lambda self, content, path: self.arrays[content].tobytes(),
     "dict": lambda self, content, path: {
         self.decode(key, path): self.decode(item, path) for key, item in content
     },
-    "keras_optimizer": lambda self, content, path: _make_optimizer(content),
+    "keras_optimizer": lambda self, content, path: _make_optimizer(content, path),
     "left_out": _Decoder.left_out,
     "numpy": lambda self, content, path: np.dtype(content[0]).type(content[1]),
     "path": lambda self, content, path: Path(content),
@@ -285,17 +328,21 @@ _MAKERS = {
 }
 
 
-def _make_optimizer(config):
+def _make_optimizer(config, path):
     """Make an optimizer of Keras' own, whose learning rate is a number or a schedule of Keras'."""
     import keras
 
     cls = getattr(keras.optimizers, str(config["class_name"]), None)
     if not (isinstance(cls, type) and issubclass(cls, keras.optimizers.Optimizer)):
+        if path is None:  # of a training, which the parameter stands for
+            return None
         raise ValueError(f"It names the optimizer {config['class_name']!r}, which Keras lacks.")
     settings = dict(config["config"])
-    rate = settings.get("learning_rate")
-    if isinstance(rate, dict):
-        settings["learning_rate"] = _make_schedule(rate)
+    if isinstance(settings.get("learning_rate"), dict):
+        settings["learning_rate"] = _make_schedule(settings["learning_rate"])
+    if "inner_optimizer" in settings:
+        inner = _make_optimizer(settings.pop("inner_optimizer"), path)
+        return cls(inner, **settings)
     return cls.from_config(settings)
 
 

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+import functools
 import os
 import pickle
 
@@ -8,6 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import pytest
 from sklearn.base import clone
 
+import skpose
+from skpose.estimator import Checkpoint
 from skpose.models import StackedDenseNet
 from skpose.targets import ConfidenceMaps
 
@@ -179,3 +182,64 @@ def test_a_copy_made_in_a_training_has_the_weights_of_the_best_epoch(blobs):
 def _without_callbacks(cls):
     get_state = cls.__getstate__
     return lambda self: {**get_state(self), "callbacks": None}
+
+
+def one_convolution(inputs, n_outputs, strides=2):
+    return keras.layers.Conv2D(n_outputs, 3, strides=strides, padding="same")(inputs / 255)
+
+
+class OneConvolution:
+    def __call__(self, inputs, n_outputs):
+        return one_convolution(inputs, n_outputs)
+
+
+def make_model():
+    images = keras.Input((None, None, 1))
+    return keras.Model(images, one_convolution(images, 1))
+
+
+NETWORKS = {
+    "partial": lambda: functools.partial(one_convolution, strides=2),
+    "object": OneConvolution,
+    "method": lambda: OneConvolution().__call__,
+    "lambda": lambda: lambda inputs, n_outputs: one_convolution(inputs, n_outputs),
+    "keras.Model": make_model,
+}
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_training_of_a_network_of_the_users_own_goes_on(kind, blobs, tmp_path):
+    X, y = blobs
+    network = NETWORKS[kind]()
+    estimator = small_estimator(model=network, targets=None, max_epochs=1).fit(X, y)
+    assert estimator.partial_fit(X, y).n_iter_ == 2
+    with pytest.warns(UserWarning, match="cannot hold the model"):
+        estimator.save(tmp_path / "m")
+    loaded = skpose.load(tmp_path / "m", custom_objects={"model": network})
+    assert loaded.architecture_.network is not None
+    assert loaded.partial_fit(X, y).n_iter_ == 3
+
+
+def test_equal_numbers_of_other_types_are_no_change(twin, poses):
+    twin.set_params(targets=clone(twin.targets), subpixel=np.True_, warm_start=True, max_epochs=1)
+    twin.set_params(targets__sigma=3)  # was 3.0
+    assert twin.fit(poses.images, poses.keypoints).n_iter_ == 3
+
+
+def test_default_parts_suit_what_is_set_with_them(poses):
+    estimator = small_estimator(model="residual_unet", targets=None, augmenter="auto")
+    estimator.set_params(model="leap", model__filters=8, targets__sigma=3)
+    assert estimator.targets.downsample_factor == 0  # LEAP's own
+    estimator.set_params(skeleton=poses.skeleton, augmenter__rotation=10)
+    assert estimator.augmenter.fliplr > 0  # the new skeleton names partners
+
+
+def test_what_cannot_be_saved_is_refused_before_the_training(blobs, tmp_path):
+    class Unregistered(type(small_estimator())):
+        pass
+
+    X, y = blobs
+    estimator = Unregistered(callbacks=[Checkpoint(tmp_path / "m")])
+    with pytest.raises(TypeError, match="Unregistered cannot be saved.*register"):
+        estimator.fit(X, y)
+    assert estimator.n_iter_ == 0

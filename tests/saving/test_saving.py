@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 from numpy.testing import assert_array_equal
 import pytest
@@ -15,7 +16,7 @@ import skpose
 from skpose import PoseEstimator, Skeleton
 from skpose.baseline import MeanPoseRegressor
 from skpose.datasets import make_poses
-from skpose.models import ResidualUNet
+from skpose.models import Architecture, ResidualUNet
 from skpose.preprocessing import ImageResizer
 from skpose.saving import register
 from skpose.saving._file import digest
@@ -82,6 +83,7 @@ VALUES = [
     np.array([np.nan, 1.0]),
     np.array([], dtype=bool),
     np.array([["a", "é"], ["", "ccc"]]),
+    np.array(3.5),
     Skeleton(["a", "b"], ["", "a"]),
     {"nested": [{"array": np.zeros(2)}, Skeleton(["c"])]},
 ]
@@ -281,6 +283,125 @@ def test_a_tree_that_makes_no_sense_is_refused(tree, tmp_path):
     replace_header(tmp_path / "m", lambda _: tree)
     with pytest.raises(ValueError, match=str(tmp_path / "m")):
         skpose.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{1, 2}, object(), np.array([None]), np.ma.masked_equal([1, 2], 1), np.random.default_rng(0)],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_class_has_learnt_is_not_lost_in_silence(value, tmp_path):
+    box = Box().fit()
+    box.learnt_ = value
+    with pytest.raises(TypeError, match="Box cannot be saved.* its attribute learnt_"):
+        skpose.save(box, tmp_path / "m")
+    with pytest.warns(UserWarning, match="cannot hold the value"):
+        skpose.save(fitted_with(value), tmp_path / "m")
+    with pytest.raises(ValueError, match="does not hold the value"):
+        skpose.load(tmp_path / "m")
+    assert skpose.load(tmp_path / "m", custom_objects={"value": 3}).value == 3
+
+
+def fitted_with(value):
+    box = Box(value)
+    box.learnt_ = 1
+    return box
+
+
+class OwnOptimizer(keras.optimizers.SGD):
+    pass
+
+
+@pytest.mark.filterwarnings("ignore:A model file cannot hold")
+@pytest.mark.parametrize("own", ["optimizer", "schedule"])
+def test_an_optimizer_of_the_users_own_is_given_when_loading(poses, tmp_path, own):
+    @keras.saving.register_keras_serializable("test_saving")
+    class OwnSchedule(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 0.01
+
+        def get_config(self):
+            return {}
+
+    make = {
+        "optimizer": lambda: OwnOptimizer(0.01),
+        "schedule": lambda: keras.optimizers.SGD(OwnSchedule()),
+    }[own]
+    fit_small(poses, optimizer=make()).save(tmp_path / "m")
+    with pytest.raises(ValueError, match="does not hold the optimizer"):
+        skpose.load(tmp_path / "m")
+    loaded = skpose.load(tmp_path / "m", custom_objects={"optimizer": make()})
+    assert loaded.partial_fit(poses.images, poses.keypoints).n_iter_ == 2
+
+
+def test_an_optimizer_around_another_makes_optimizers_only(tmp_path):
+    inner = {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/x"}}
+    optimizer = {"class_name": "LossScaleOptimizer", "config": {"inner_optimizer": inner}}
+    skpose.save(Box().fit(), tmp_path / "m")
+    change = {"params": {"value": {"keras_optimizer": optimizer}}}
+    replace_header(tmp_path / "m", lambda header: {**header, **change})
+    with pytest.raises(ValueError, match="the optimizer 'StringLookup', which Keras lacks"):
+        skpose.load(tmp_path / "m")
+    own = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.02))
+    skpose.save(Box(own).fit(), tmp_path / "m", overwrite=True)
+    loaded = skpose.load(tmp_path / "m").value
+    assert type(loaded.inner_optimizer) is keras.optimizers.Adam
+
+
+def test_a_pipeline_does_not_take_its_memory_from_a_file(fitted, tmp_path):
+    pipeline = Pipeline([("pose", fitted)], memory=str(tmp_path / "cache"))
+    skpose.save(pipeline, tmp_path / "m")
+    assert skpose.load(tmp_path / "m").memory is None
+    change = {"memory": str(tmp_path / "cache")}
+    replace_header(
+        tmp_path / "m", lambda header: {**header, "params": {**header["params"], **change}}
+    )
+    assert skpose.load(tmp_path / "m").memory is None
+
+
+@pytest.mark.filterwarnings("ignore:A model file cannot hold")
+def test_an_augmenter_that_a_file_cannot_hold_is_not_needed_to_predict(poses, tmp_path):
+    imgaug = pytest.importorskip("skpose.augment").ImgaugAugmenter
+    from skpose.augment._imgaug import import_imgaug
+
+    augmenter = imgaug(import_imgaug().augmenters.Fliplr(0.5), skeleton=poses.skeleton)
+    estimator = fit_small(poses, augmenter=augmenter, skeleton=poses.skeleton)
+    estimator.save(tmp_path / "m")
+    loaded = skpose.load(tmp_path / "m")
+    assert loaded.augmenter is None
+    assert_array_equal(loaded.predict(poses.images), estimator.predict(poses.images))
+
+
+@register("test_saving")
+class Headed(Architecture):
+    """A network with a part that a file cannot hold."""
+
+    def __init__(self, head=None, width=2):
+        self.head = head
+        self.width = width
+
+    def _build(self, image_shape, n_outputs, downsample_factor, load_weights):
+        images = keras.Input((None, None, image_shape[2]))
+        x = keras.layers.Conv2D(self.width, 3, strides=4, padding="same", name="x")(images)
+        x = keras.layers.Activation(self.head or "linear", name="head")(x)
+        return keras.Model(images, [keras.layers.Conv2D(n_outputs, 1, name="maps")(x)])
+
+    def _size_divisor(self, image_shape, downsample_factor):
+        return 4
+
+
+@keras.saving.register_keras_serializable("test_saving")
+def squared(x):
+    return x * x
+
+
+def test_a_network_that_is_not_all_there_is_taken_from_the_parameter(poses, tmp_path):
+    estimator = fit_small(poses, model=Headed(squared))
+    with pytest.warns(UserWarning, match="cannot hold the model__head"):
+        estimator.save(tmp_path / "m")
+    loaded = skpose.load(tmp_path / "m", custom_objects={"model__head": squared})
+    assert loaded.architecture_.head is squared
+    assert_array_equal(loaded.predict(poses.images), estimator.predict(poses.images))
 
 
 def test_only_estimators_can_be_registered():
