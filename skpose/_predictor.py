@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from inspect import signature
+import warnings
 
 import joblib
 import numpy as np
@@ -72,6 +73,13 @@ def find_in_batches(find, batch, n_keypoints, *, batch_size):
     peaks = np.empty((len(batch), n_keypoints, 3))
     for part in batch_slices(len(batch), batch_size):
         peaks[part] = find(np.ascontiguousarray(batch[part]))
+    if np.isnan(peaks).any():
+        warnings.warn(
+            "The network draws maps that are not numbers, so keypoints are NaN: its training has "
+            "diverged. Train it anew with a lower learning_rate.",
+            UserWarning,
+            stacklevel=3,
+        )
     return batch.to_user(peaks[..., :2]), peaks[..., 2]
 
 

@@ -3,6 +3,7 @@
 scikit-learn's private names are imported here only.
 """
 
+from numbers import Integral
 import warnings
 
 import numpy as np
@@ -107,6 +108,11 @@ def check_image_axes(X, name):
     """
     if not all(hasattr(X, attribute) for attribute in ("shape", "dtype", "__getitem__")):
         X = np.asarray(X)
+    if isinstance(X, np.ma.MaskedArray):
+        raise ValueError(
+            f"{name} is a masked array, but images have no missing pixels. Give {name}.filled(0), "
+            "or another grey level for what is masked."
+        )
     if X.dtype == object:
         raise ValueError(
             f"{name} must be images of one size, (n_samples, height, width, n_channels), but its "
@@ -191,6 +197,10 @@ def check_keypoints(y, *, n_samples=None, n_keypoints=None, name="y"):
     ValueError
         If the shape is another, or a value is infinite.
     """
+    if isinstance(y, np.ma.MaskedArray):
+        y = y.astype(np.float64).filled(np.nan)  # what is masked is not labelled
+    if np.iscomplexobj(y):
+        raise ValueError(f"Complex data not supported: {name} must be keypoints, real numbers.")
     try:
         y = np.array(y, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -286,9 +296,11 @@ def check_batch_size(batch_size):
     """Give how many images to predict at a time: at least 1, None for a number that is fast."""
     if batch_size is None:
         return _PREDICTION_BATCH
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, but is {batch_size}.")
-    return batch_size
+    if not isinstance(batch_size, Integral) or batch_size < 1:
+        raise ValueError(
+            f"batch_size must be a whole number of at least 1, or None, but was {batch_size!r}."
+        )
+    return int(batch_size)
 
 
 def batch_slices(n_samples, batch_size):

@@ -196,6 +196,7 @@ class TrainingRun:
         watchers = [
             keras.callbacks.ReduceLROnPlateau(factor=lr_factor, patience=lr_patience, **watch)
         ]
+        watchers.append(keras.callbacks.TerminateOnNaN())
         if self._best is not None:
             stop = keras.callbacks.EarlyStopping(patience=n_iter_no_change, **watch)
             watchers += [self._best, stop]
@@ -217,6 +218,26 @@ class TrainingRun:
                     batches.release()
         if self._best is not None:
             self._best.restore(model)
+        self._check_converged(model)
+
+    def _check_converged(self, model):
+        """Raise or warn if the loss is no number any more, as where steps are too large."""
+        losses = self.history.get("loss", ())
+        if not losses or np.isfinite(losses[-1]):
+            return
+        epoch = self.first_epoch + len(losses)
+        rate = float(model.optimizer.learning_rate)
+        said = (
+            f"Training diverged in epoch {epoch}: the loss is {losses[-1]}. Lower learning_rate, "
+            f"which is {rate:.3g} now, or give precision='float32' if it is another."
+        )
+        if self._best is None or self._best.weights is None:
+            raise RuntimeError(f"{said} No epoch before is kept, so the estimator is of no use.")
+        warnings.warn(
+            f"{said} The estimator has the weights of epoch {self._best.epoch + 1}.",
+            UserWarning,
+            stacklevel=6,
+        )
 
     def _run(self, model, training, validation, callbacks):
         try:
@@ -238,7 +259,7 @@ class TrainingRun:
         n_done = len(self._history.epoch)
         if not n_done:
             kept = "no epoch was finished, so its weights are hardly trained"
-        elif self._best is None:
+        elif self._best is None or self._best.epoch is None:
             kept = f"it has the weights after {n_done} epochs"
         else:
             kept = (

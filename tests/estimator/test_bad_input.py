@@ -141,3 +141,20 @@ def test_a_refused_fit_leaves_the_estimator_as_it_was(poses):
     with pytest.raises(ValueError, match="3 images, but there are 12"):
         estimator.fit(poses.images, poses.keypoints[:3])
     np.testing.assert_array_equal(estimator.predict(poses.images), before)
+
+
+def test_what_is_masked_is_not_labelled():
+    y = np.ma.masked_array(Y, mask=np.zeros(Y.shape, dtype=bool))
+    y[:, 1] = np.ma.masked
+    with pytest.warns(UserWarning, match="never labelled cannot be learnt: 1"):
+        small_estimator(max_epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match="X is a masked array.*filled"):
+        small_estimator().fit(np.ma.masked_array(X), Y)
+    with pytest.raises(ValueError, match="y must be keypoints, real numbers"):
+        small_estimator().fit(X, Y.astype(complex))
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5, "3"])
+def test_batches_are_of_whole_numbers(fitted, poses, batch_size):
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1"):
+        fitted.predict(poses.images, batch_size=batch_size)

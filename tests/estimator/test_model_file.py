@@ -57,7 +57,7 @@ def test_training_goes_on_after_loading(path, poses):
 def test_parts_and_optimizer_objects_are_kept(poses, tmp_path):
     estimator = small_estimator(
         augmenter=Augmenter(rotation=(-10, 20), noise=None, skeleton=poses.skeleton),
-        optimizer=keras.optimizers.SGD(0.01),
+        optimizer=keras.optimizers.SGD(1e-6),
         random_state=np.int64(3),
         max_epochs=1,
     ).fit(poses.images, poses.keypoints)

@@ -117,11 +117,11 @@ def test_equal_parts_are_no_change(twin, poses):
 def test_the_settings_of_an_optimizer_are_compared(poses):
     X, y = poses.images, poses.keypoints
     estimator = small_estimator(
-        optimizer=keras.optimizers.SGD(0.01), warm_start=True, max_epochs=1
+        optimizer=keras.optimizers.SGD(1e-6), warm_start=True, max_epochs=1
     ).fit(X, y)
-    estimator.set_params(optimizer=keras.optimizers.SGD(0.01)).fit(X, y)
+    estimator.set_params(optimizer=keras.optimizers.SGD(1e-6)).fit(X, y)
     assert estimator.n_iter_ == 2
-    estimator.set_params(optimizer=keras.optimizers.SGD(0.02))
+    estimator.set_params(optimizer=keras.optimizers.SGD(2e-6))
     with pytest.raises(ValueError, match="but optimizer changed since"):
         estimator.fit(X, y)
 

@@ -202,7 +202,7 @@ def test_mixed_precision_gives_finite_maps_in_float32(blobs, precision):
 
 def test_an_optimizer_object_is_copied_not_used(blobs):
     X, y = blobs
-    optimizer = keras.optimizers.SGD(1e-2, momentum=0.9)
+    optimizer = keras.optimizers.SGD(1e-6, momentum=0.9)
     estimator = small_estimator(optimizer=optimizer, max_epochs=1).fit(X, y)
     assert not optimizer.built
     assert isinstance(estimator.model_.optimizer, keras.optimizers.SGD)
@@ -302,3 +302,29 @@ def test_visibility_is_taken_by_fit_and_routed_by_pipelines(blobs):
         params = {"visibility": visibility * 0}
         with pytest.raises(ValueError, match="contradicts y for 8 keypoints"):  # half of them
             cross_validate(estimator, X, y, cv=2, params=params, error_score="raise")
+
+
+def test_a_training_that_diverges_is_told(blobs):
+    X, y = blobs
+    estimator = small_estimator(early_stopping=False, learning_rate=1e30, max_epochs=3)
+    with pytest.raises(
+        RuntimeError, match="diverged in epoch 1: .* Lower learning_rate, .*1e\\+30"
+    ):
+        estimator.fit(X, y)
+    with pytest.warns(UserWarning, match="keypoints are NaN: its training has diverged"):
+        estimator.predict(X)
+
+
+def test_the_best_epoch_before_a_training_diverged_is_kept(blobs):
+    class Explode(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                weights = self.model.network.get_weights()
+                self.model.network.set_weights([np.full_like(w, np.inf) for w in weights])
+
+    X, y = blobs
+    estimator = small_estimator(callbacks=[Explode()], max_epochs=4)
+    with pytest.warns(UserWarning, match="diverged in epoch 2: .* has the weights of epoch 1"):
+        estimator.fit(X, y)
+    assert estimator.n_iter_ == 2
+    assert np.isfinite(estimator.predict(X)).all()

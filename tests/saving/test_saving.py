@@ -318,13 +318,13 @@ def test_an_optimizer_of_the_users_own_is_given_when_loading(poses, tmp_path, ow
     @keras.saving.register_keras_serializable("test_saving")
     class OwnSchedule(keras.optimizers.schedules.LearningRateSchedule):
         def __call__(self, step):
-            return 0.01
+            return 1e-6
 
         def get_config(self):
             return {}
 
     make = {
-        "optimizer": lambda: OwnOptimizer(0.01),
+        "optimizer": lambda: OwnOptimizer(1e-6),
         "schedule": lambda: keras.optimizers.SGD(OwnSchedule()),
     }[own]
     fit_small(poses, optimizer=make()).save(tmp_path / "m")
