@@ -1,10 +1,13 @@
 """Tracks and poses from SLEAP's files."""
 
+import errno
+import os
 import warnings
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from skpose._files import reading
 from skpose.individuals._tracks import sort_tracks
 from skpose.preprocessing import body_axes
 from skpose.skeleton import Skeleton
@@ -40,7 +43,8 @@ def read_sleap(path, *, video=0, anchor=None, front=None, back=None):
     ImportError
         If sleap-io is not installed.
     ValueError
-        If the file has no such video or bodypart, or no tracks.
+        If it is no SLEAP file or damaged, has no such video or bodypart, or no tracks; or if its
+        individuals have different skeletons, or a track is twice in a frame.
 
     Warns
     -----
@@ -52,12 +56,17 @@ def read_sleap(path, *, video=0, anchor=None, front=None, back=None):
     SLEAP's x and y have pixel centres at whole numbers too. Of a track's two instances in one
     frame, the one that a person made is taken, not the prediction.
     """
-    labels = _load(path)
-    if not 0 <= video < len(labels.videos):
-        raise ValueError(f"{path} has {len(labels.videos)} videos, but video is {video}.")
-    skeleton = labels.skeletons[0]
-    names = list(skeleton.node_names)
-    rows, n_lost = _collect(labels.find(labels.videos[video]))
+    if not os.path.exists(path):
+        raise FileNotFoundError(errno.ENOENT, "There is no such file", os.fspath(path))
+    with reading(path, "a SLEAP file"):
+        labels = _load(path)
+        if not 0 <= video < len(labels.videos):
+            raise ValueError(f"{path} has {len(labels.videos)} videos, but video is {video}.")
+        if not labels.skeletons:
+            raise ValueError(f"{path} has no skeleton, which says what the points are.")
+        skeleton = _skeleton(labels.skeletons[0])
+        names = list(skeleton.names)
+        rows, n_lost = _collect(labels.find(labels.videos[video]), names)
     if not rows:
         raise ValueError(
             f"{path} has no instances with tracks in video {video} ({n_lost} without). Track them "
@@ -79,7 +88,7 @@ def read_sleap(path, *, video=0, anchor=None, front=None, back=None):
         tracks=sort_tracks(tracks),
         keypoints=keypoints[seen][order],
         confidence=confidence[seen][order],
-        skeleton=_skeleton(skeleton),
+        skeleton=skeleton,
     )
 
 
@@ -93,22 +102,44 @@ def _load(path):
     return sleap_io.load_slp(str(path), open_videos=False)
 
 
-def _collect(labelled_frames):
+def _collect(labelled_frames, names):
     """List (frame, id, keypoints, confidence) of each instance with a track; count the others."""
-    rows, n_lost = [], 0
+    rows, seen, n_lost = [], set(), 0
     for labelled in labelled_frames:
-        chosen = {}
-        for instance in [*labelled.predicted_instances, *labelled.user_instances]:
-            if instance.track is None:
-                n_lost += 1
-            else:
-                chosen[id(instance.track)] = instance
-        for instance in chosen.values():
+        frame = int(labelled.frame_idx)
+        chosen = _by_track(labelled.predicted_instances, frame, names)
+        chosen |= _by_track(labelled.user_instances, frame, names)
+        for track, instance in chosen.items():
+            if (frame, track.name) in seen:
+                raise _twice(frame, track)
+            seen.add((frame, track.name))
             points = instance.numpy().astype(np.float64)
-            rows.append(
-                (int(labelled.frame_idx), instance.track.name, points, _confidence(instance))
-            )
+            rows.append((frame, track.name, points, _confidence(instance)))
+        n_lost += sum(instance.track is None for instance in labelled.instances)
     return rows, n_lost
+
+
+def _by_track(instances, frame, names):
+    by_track = {}
+    for instance in instances:
+        found = list(instance.skeleton.node_names)
+        if found != names:
+            raise ValueError(
+                f"individuals of different skeletons, {', '.join(names)} and {', '.join(found)}, "
+                "cannot be read together"
+            )
+        if instance.track in by_track:
+            raise _twice(frame, instance.track)
+        if instance.track is not None:
+            by_track[instance.track] = instance
+    return by_track
+
+
+def _twice(frame, track):
+    return ValueError(
+        f"track {track.name!r} is twice in frame {frame}. Delete one there, or give tracks that "
+        "differ different names"
+    )
 
 
 def _confidence(instance):

@@ -101,10 +101,77 @@ def test_what_is_not_there_is_told(slp):
         read_sleap(slp, video=1)
 
 
-def test_without_sleap_io_the_error_says_what_to_install(monkeypatch):
+def _write(path, *frames, edges=()):
+    """Write a file of frames: each a list of (points, track, names)."""
+    sio = pytest.importorskip("sleap_io")
+    video = sio.Video("nowhere.mp4", open_backend=False)
+    skeletons = {}
+    labelled = []
+    for number, content in enumerate(frames):
+        instances = []
+        for points, track, names in content:
+            skeleton = skeletons.setdefault(names, sio.Skeleton(list(names), edges=list(edges)))
+            points = np.array(points, dtype=float)
+            scores = {"point_scores": np.ones(len(points)), "score": 1.0}
+            instances.append(
+                sio.PredictedInstance.from_numpy(points, skeleton=skeleton, track=track, **scores)
+            )
+        labelled.append(sio.LabeledFrame(video=video, frame_idx=number, instances=instances))
+    labels = sio.Labels(labelled, videos=[video], skeletons=list(skeletons.values()))
+    labels.save(str(path), embed=False)
+    return path
+
+
+POINTS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+
+
+def test_a_track_twice_in_a_frame_is_refused(tmp_path):
+    sio = pytest.importorskip("sleap_io")
+    a = sio.Track("a")
+    path = _write(tmp_path / "p.slp", [(POINTS, a, "xyz")], [(POINTS, a, "xyz")] * 2)
+    with pytest.raises(ValueError, match=r"p\.slp cannot be .* track 'a' is twice in frame 1\. "):
+        read_sleap(path)
+    other = sio.Track("a")
+    path = _write(tmp_path / "q.slp", [(POINTS, a, "xyz"), (POINTS, other, "xyz")])
+    with pytest.raises(ValueError, match=r"q\.slp .* track 'a' is twice in frame 0\. Delete one"):
+        read_sleap(path)
+
+
+@pytest.mark.parametrize("names", ["zyx", "xy"])
+def test_individuals_of_different_skeletons_are_refused(names, tmp_path):
+    sio = pytest.importorskip("sleap_io")
+    second = (POINTS[: len(names)], sio.Track("b"), names)
+    path = _write(tmp_path / "p.slp", [(POINTS, sio.Track("a"), "xyz"), second])
+    with pytest.raises(ValueError, match=rf"p\.slp .* x, y, z and {', '.join(names)}, cannot"):
+        read_sleap(path)
+
+
+def test_skeleton_in_a_circle_is_refused_by_name(tmp_path):
+    sio = pytest.importorskip("sleap_io")
+    frame = [(POINTS, sio.Track("a"), "xyz")]
+    path = _write(tmp_path / "p.slp", frame, edges=["xy", "yz", "zx"])
+    with pytest.raises(ValueError, match=r"p\.slp cannot be read as a SLEAP file"):
+        read_sleap(path)
+
+
+def test_damaged_and_missing_files_are_named(slp):
+    content = slp.read_bytes()
+    slp.write_bytes(content[: len(content) // 2])
+    with pytest.raises((ValueError, OSError), match=r"poses\.slp"):
+        read_sleap(slp)
+    slp.write_bytes(b"frame,id")
+    with pytest.raises((ValueError, OSError), match=r"poses\.slp"):
+        read_tracks(slp)
+    slp.unlink()
+    with pytest.raises(FileNotFoundError, match=r"poses\.slp"):
+        read_sleap(slp)
+
+
+def test_without_sleap_io_the_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "sleap_io", None)
+    (tmp_path / "poses.slp").touch()
     with pytest.raises(ImportError, match=r"skpose\[sleap\]"):
-        read_sleap("poses.slp")
+        read_sleap(tmp_path / "poses.slp")
 
 
 @pytest.mark.data
