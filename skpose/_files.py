@@ -101,8 +101,9 @@ def reading(path, what):
     ------
     ValueError
         In place of any error that does not name the file, but those of the system, of imports and
-        of memory.
+        of memory; and if it is a device or a pipe, which may have no end.
     """
+    check_regular(path)
     try:
         yield
     except (ImportError, MemoryError, Warning):
@@ -114,6 +115,13 @@ def reading(path, what):
         said = str(error).rstrip(".") or "no more is known"
         said = said if isinstance(error, ValueError) else f"{type(error).__name__}, {said}"
         raise ValueError(f"{path} cannot be read as {what}: {said}.") from error
+
+
+def check_regular(path):
+    """Raise ValueError if something is there that is no file or folder."""
+    path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError(f"{path} cannot be read: it is no file, but a device or a pipe.")
 
 
 @contextmanager

@@ -1,12 +1,12 @@
 """The animal's bodyparts, and how they hang together."""
 
 import csv
-from pathlib import Path
 import warnings
 
 import numpy as np
 
 from skpose._files import begins_with, check_output, replacing
+from skpose._text_tables import NOTHING, read_named_rows
 
 __all__ = ["Skeleton"]
 
@@ -199,6 +199,8 @@ class Skeleton:
     def from_csv(cls, path):
         """Read a skeleton from a table with the columns name, parent and swap, as in DeepPoseKit.
 
+        An empty cell, NaN or NA means no parent, or no partner.
+
         Partners that contradict each other are repaired where just one pairing agrees with what
         the rows say, with a warning that names the rows.
 
@@ -210,20 +212,25 @@ class Skeleton:
         Returns
         -------
         Skeleton
+
+        Raises
+        ------
+        ValueError
+            If it is no such table in UTF-8 with commas, or its rows contradict each other.
         """
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, skipinitialspace=True))
-        if not rows or "name" not in rows[0] or "parent" not in rows[0]:
+        columns, rows = read_named_rows(path)
+        if not rows or not {"name", "parent"} <= set(columns):
             raise ValueError(
                 f"{path} is not a skeleton table: it needs a header with the columns "
                 "name, parent and (optionally) swap, and a row for each bodypart."
             )
-        return cls.from_dict(
-            {
-                key: [(row.get(key) or "").strip() for row in rows]
-                for key in ("name", "parent", "swap")
-            }
-        )
+        names = [row["name"] for row in rows]
+        none = set(NOTHING) - set(names)  # a bodypart may be called NA
+        table = {
+            key: ["" if row.get(key, "") in none else row[key] for row in rows]
+            for key in ("parent", "swap")
+        }
+        return cls.from_dict({"name": names, **table})
 
     @classmethod
     def from_frame(cls, frame):

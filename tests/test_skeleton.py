@@ -1,5 +1,6 @@
 import copy
 from itertools import product
+import os
 import pickle
 import warnings
 
@@ -218,6 +219,9 @@ def test_csv_with_odd_names_is_read_back(tmp_path):
         "\ufeffname,parent,swap\r\na,,b\r\nb,a,a\r\n",
         "name, parent, swap\na, , b\nb, a, a\n\n",
         "swap,name,parent,note\nb,a,,x\na,b,a,y",
+        "name,parent,swap\na,NaN,b\nb,a,a\n",
+        "name,parent,swap\na,NA,b\nb,a,a\n",
+        "name,parent,swap,\na,,b,\nb,a,a,\n,,,\n",
     ],
 )
 def test_csv_as_others_write_it(tmp_path, text):
@@ -232,12 +236,42 @@ def test_csv_without_partners(tmp_path):
     assert Skeleton.from_csv(path) == Skeleton("ab", [None, 0])
 
 
-@pytest.mark.parametrize("text", ["", "name,parent,swap\n", "name;parent\na;\n", "x,y\n1,2\n"])
+@pytest.mark.parametrize("text", ["", "name,parent,swap\n", "x,y\n1,2\n"])
 def test_file_that_is_no_table_is_named(tmp_path, text):
     path = tmp_path / "points.csv"
     path.write_text(text)
     with pytest.raises(ValueError, match=r"points\.csv is not a skeleton table"):
         Skeleton.from_csv(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"name;parent\na;\n", r"points\.csv has semicolons between its columns. Save it with"),
+        (b"name\tparent\na\t\n", r"points\.csv has tabs between its columns"),
+        ("name,parent\nFühler,\n".encode("cp1252"), r"points\.csv is not a text in UTF-8"),
+        ("name,parent\na,\n".encode("utf-16"), r"points\.csv is not .* Save it again as CSV"),
+        (b"name,parent,parent\na,,\n", r"points\.csv has two columns of one name: parent"),
+        (b"name,parent\na,,b\n", r"points\.csv has values in columns without names"),
+    ],
+)
+def test_table_saved_otherwise_says_what_to_do(tmp_path, content, message):
+    path = tmp_path / "points.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        Skeleton.from_csv(path)
+
+
+def test_bodypart_may_be_called_na(tmp_path):
+    path = tmp_path / "skeleton.csv"
+    path.write_text("name,parent\nNA,NaN\nb,NA\n")
+    assert Skeleton.from_csv(path) == Skeleton(["NA", "b"], [None, 0])
+
+
+def test_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(ValueError, match=r"pipe\.csv cannot be read: it is no file"):
+        Skeleton.from_csv(tmp_path / "pipe.csv")
 
 
 def test_missing_csv(tmp_path):

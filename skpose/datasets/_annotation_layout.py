@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 
 from skpose._files import reading
+from skpose._hdf5 import open_hdf5
 from skpose.base import batch_slices
-from skpose.datasets._hdf5_images import open_hdf5
 from skpose.skeleton import Skeleton
 
 _BYTES_AT_ONCE = 2**25  # of images that are held in memory while they are copied

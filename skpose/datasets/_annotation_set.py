@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skpose._files import changing, check_output, holds_hdf5, replacing
+from skpose._hdf5 import open_hdf5
 from skpose.base import check_images
 from skpose.datasets._annotation_checks import check_confidence, check_labels
 from skpose.datasets._annotation_layout import (
@@ -21,7 +22,7 @@ from skpose.datasets._annotation_layout import (
     read_skeleton,
     read_stored,
 )
-from skpose.datasets._hdf5_images import HDF5Images, open_hdf5
+from skpose.datasets._hdf5_images import HDF5Images
 from skpose.skeleton import Skeleton
 
 

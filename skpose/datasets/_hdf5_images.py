@@ -1,12 +1,11 @@
 """Images in an HDF5 file."""
 
-from contextlib import contextmanager
-import errno
 import os
 
 import h5py
 import numpy as np
 
+from skpose._hdf5 import open_hdf5
 from skpose._lazy_array import LazyArray
 
 
@@ -73,7 +72,7 @@ class HDF5Images(LazyArray):
     def _read(self, positions):
         """Read images run by run: HDF5's own selection of single rows is slower than that."""
         runs = np.split(positions, np.flatnonzero(np.diff(positions) != 1) + 1)
-        with open_hdf5(self.path) as file:
+        with open_hdf5(self.path, is_known=True) as file:
             dataset = _check_dataset(file, self.path, self.key)
             if dataset.shape[1:] != self._row_shape or len(dataset) <= positions[-1]:
                 raise ValueError(
@@ -89,40 +88,6 @@ class HDF5Images(LazyArray):
                 images[start : start + len(run)] = dataset[run[0] : run[-1] + 1]
                 start += len(run)
         return images
-
-
-@contextmanager
-def open_hdf5(path):
-    """Open an HDF5 file for reading.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Yields
-    ------
-    h5py.File
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is no HDF5 file, or not a whole one.
-    """
-    if not os.path.exists(path):
-        raise FileNotFoundError(errno.ENOENT, "There is no such file", os.fspath(path))
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (OSError, RuntimeError, KeyError) as error:
-        if getattr(error, "errno", None) is not None:  # a folder, locked, not permitted, ...
-            raise
-        raise ValueError(
-            f"{path} cannot be read as HDF5: it is another kind of file, or damaged or cut short "
-            f"({error})."
-        ) from error
 
 
 def _check_dataset(file, path, key):

@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-import h5py
-
+from skpose._hdf5 import open_hdf5
 from skpose.datasets._annotation_set import read_annotations
 from skpose.datasets._coco import read_coco
 from skpose.datasets._deeplabcut import read_deeplabcut
@@ -166,12 +165,9 @@ def _is_config(text):
 
 
 def _format_of_hdf5(path):
-    try:
-        with h5py.File(path, "r") as file:
-            names = set(file)
-            has_table = any(is_table(group) for group in file.values())
-    except (OSError, RuntimeError, KeyError) as error:
-        raise ValueError(f"{path} cannot be read as HDF5: it is damaged ({error}).") from error
+    with open_hdf5(path) as file:
+        names = set(file)
+        has_table = any(is_table(group) for group in file.values())
     if names & {"annotations", "annotated", "skeleton"}:
         return "deepposekit"
     if has_table:

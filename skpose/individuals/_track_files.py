@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from skpose._files import begins_with, check_output, replacing
+from skpose._files import begins_with, check_output, reading, replacing
+from skpose._text_tables import open_text_table, read_column_names
 from skpose.individuals._sleap import read_sleap
 from skpose.individuals._tracks import check_tracks, keep_long, sort_tracks
 
@@ -14,7 +15,8 @@ def read_tracks(path, *, anchor=None, front=None, back=None, min_length=1):
     ----------
     path : str or path-like
         ``.csv``: a table with the columns frame (from 0), id, x and y (pixels, pixel centres at
-        whole numbers) and, if known, angle (radians; see `make_tracks`). Others are ignored.
+        whole numbers) and, if known, angle (radians; see `make_tracks`). Others are ignored. Ids
+        are numbers where all are; else names as they stand: 007 is not 7.
         ``.slp``: a SLEAP file; see `read_sleap`.
     anchor, front, back : str, default=None
         Of SLEAP files only: the bodyparts that give position and angle; see `read_sleap`.
@@ -30,7 +32,8 @@ def read_tracks(path, *, anchor=None, front=None, back=None, min_length=1):
     Raises
     ------
     ValueError
-        If the table lacks a column, or an individual is twice in a frame.
+        If the table lacks a column or has two of one name, is not in UTF-8 with commas, or an
+        individual is twice in a frame.
     ImportError
         If a SLEAP file is read without sleap-io.
     """
@@ -43,15 +46,39 @@ def read_tracks(path, *, anchor=None, front=None, back=None, min_length=1):
                 "anchor, front and back name bodyparts of SLEAP files; a table of tracks has its "
                 "positions in the columns x and y, and angles in the column angle."
             )
-        import pandas as pd
-
-        tracks = check_tracks(pd.read_csv(path), name=str(path))
+        tracks = check_tracks(_read_csv(path), name=str(path))
     else:
         raise ValueError(
             f"Tracks are read from .csv or .slp, but {path} ends in {path.suffix!r}. Arrays of "
             "other trackers become tracks with make_tracks."
         )
     return keep_long(sort_tracks(tracks), min_length)
+
+
+def _read_csv(path):
+    import pandas as pd
+
+    with reading(path, "a table of tracks"):
+        names = read_column_names(path)
+        with open_text_table(path) as file:
+            table = pd.read_csv(file, dtype={"id": object}, skipinitialspace=True, index_col=False)
+        table = table.set_axis(names, axis=1).dropna(how="all")  # spreadsheets add rows of commas
+    if "id" in names:
+        table["id"] = _as_numbers(table["id"])
+    if table.empty:  # nothing was found, or all is left out; columns of nothing have no type
+        table = table.astype({name: float for name in names if name != "id"})
+    return table
+
+
+def _as_numbers(ids):
+    """Give ids as numbers where that changes none, as it would 007."""
+    import pandas as pd
+
+    try:
+        numbers = pd.to_numeric(ids)
+    except ValueError:
+        return ids
+    return numbers if (numbers.astype(str) == ids).all() else ids
 
 
 def write_tracks(path, tracks, *, overwrite=False):

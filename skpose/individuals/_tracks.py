@@ -4,6 +4,7 @@ import numpy as np
 
 _NEEDED = ("frame", "id", "x", "y")
 _COLUMNS = (*_NEEDED, "angle")
+_MOST_FRAMES = 2**53  # beyond it, numbers of tables have lost their last digits
 
 
 def make_tracks(positions, angles=None, *, ids=None):
@@ -102,7 +103,7 @@ def check_tracks(tracks, *, n_frames=None, name="tracks"):
                 f"{name}: column {column} must hold numbers, not {tracks[column].dtype}."
             )
     frame = tracks["frame"].to_numpy()
-    if not (np.isfinite(frame).all() and (frame == np.floor(frame)).all() and (frame >= 0).all()):
+    if not ((frame == np.floor(frame)) & (frame >= 0) & (frame < _MOST_FRAMES)).all():
         raise ValueError(f"{name}: column frame must hold whole numbers from 0.")
     tracks["frame"] = frame.astype(np.int64)
     if n_frames is not None and len(frame) and frame.max() >= n_frames:

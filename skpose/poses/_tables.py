@@ -4,10 +4,11 @@ import csv
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 
 from skpose._files import reading
+from skpose._hdf5 import open_hdf5
+from skpose._text_tables import NOTHING, check_separator, open_text_table
 from skpose.poses._pandas_hdf5 import read_table as read_hdf5_table
 
 __all__ = ["COORDS", "LEVELS", "Table", "read_table"]
@@ -15,8 +16,6 @@ __all__ = ["COORDS", "LEVELS", "Table", "read_table"]
 COORDS = ("x", "y", "likelihood")
 LEVELS = ("scorer", "individuals", "bodyparts", "coords")
 
-_SEPARATORS = {";": "semicolons", "\t": "tabs"}
-_NOTHING = ["", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "nan", "null"]
 _HDF5_START = b"\x89HDF\r\n\x1a\n"
 
 
@@ -136,23 +135,17 @@ def _read_header(path):
     and behind the names.
     """
     header = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            for row in reader:
-                if any(cell.strip() for cell in row):
-                    header.append([cell.strip() for cell in row])
-                if len(header) == len(LEVELS) or (header and header[-1][0] == "coords"):
-                    break
-            n_lines = reader.line_num
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(
-            f"{path} is not a text in UTF-8 ({error}). Save it again as CSV (UTF-8)."
-        ) from error
+    with open_text_table(path) as file:
+        reader = csv.reader(file)
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                header.append([cell.strip() for cell in row])
+            if len(header) == len(LEVELS) or (header and header[-1][0] == "coords"):
+                break
+        n_lines = reader.line_num
     levels = [row[0] for row in header]
-    for separator, name in _SEPARATORS.items():
-        if levels and levels[0].startswith(f"scorer{separator}"):
-            raise ValueError(f"{path} has {name} between its columns. Save it with commas.")
+    if levels and levels[0].startswith("scorer"):
+        check_separator(path, levels[0])
     if not levels or levels[0] != "scorer" or levels[-1] != "coords":
         raise _no_table(path, levels)
     if len({len(row) for row in header}) > 1:
@@ -167,13 +160,14 @@ def _read_header(path):
 def _read_body(path, n_lines, n_index, n_columns):
     import pandas as pd
 
-    options = {"skiprows": n_lines, "header": None, "index_col": False, "encoding": "utf-8-sig"}
+    options = {"skiprows": n_lines, "header": None, "index_col": False}
     # Names are taken as they stand: NA may be one.
     options |= {"dtype": dict.fromkeys(range(n_index), object), "skipinitialspace": True}
     options |= {"keep_default_na": False}
-    options |= {"na_values": {i: _NOTHING for i in range(n_index, n_columns)}}
+    options |= {"na_values": {i: list(NOTHING) for i in range(n_index, n_columns)}}
     try:
-        return pd.read_csv(path, names=range(n_columns), **options)
+        with open_text_table(path) as file:
+            return pd.read_csv(file, names=range(n_columns), **options)
     except pd.errors.EmptyDataError:  # nothing behind the names
         return pd.DataFrame(columns=range(n_columns))
     except pd.errors.ParserError as error:
@@ -198,7 +192,7 @@ def _check_whole(path, n_lines, n_columns, n_spare):
 
 
 def _read_hdf5(path):
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         return Table(path, *read_hdf5_table(file, path))
 
 

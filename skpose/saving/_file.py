@@ -105,9 +105,9 @@ def read(path, custom_objects=None):
 
 
 def _read_content(path):
-    import h5py
+    from skpose._hdf5 import open_hdf5
 
-    with reading(path, "a model"), h5py.File(path, "r") as file:
+    with reading(path, "a model"), open_hdf5(path, what="a model") as file:
         version = file.attrs.get("skpose_format")
         if version not in (1, _FORMAT):
             raise ValueError(f"{path} has no skpose model of format {_FORMAT} or 1. {_HINT}")

@@ -80,6 +80,48 @@ def test_other_tables_are_refused(table, error, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"frame;id;x;y\n0;1;2;3\n", r"t\.csv has semicolons between"),
+        ("frame,id,x,y\n0,é,2,3\n".encode("cp1252"), r"t\.csv is not a text in UTF-8"),
+        (b"frame,id,x,y,x\n0,1,2,3,4\n", r"t\.csv has two columns of one name: x"),
+        (b"frame,id,x,y\n1e30,1,2,3\n", r"t\.csv: column frame must hold whole numbers"),
+        (b"", r"t\.csv cannot be read as a table of tracks"),
+        (b'frame,id,x,y\n0,1,"2,3\n', r"t\.csv cannot be read as a table of tracks"),
+    ],
+)
+def test_damaged_tables_are_refused_by_name(content, message, tmp_path):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_tracks(tmp_path / "t.csv")
+
+
+def test_ids_are_not_changed(tmp_path):
+    (tmp_path / "t.csv").write_text("frame,id,x,y\n0,007,1,2\n0,7,3,4\n")
+    assert read_tracks(tmp_path / "t.csv")["id"].tolist() == ["007", "7"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffframe,id,x,y\r\n0,1,2,3\r\n",
+        "frame,id,x,y,\n0,1,2,3,\n,,,,\n",
+        "id,y,frame,x\n1,3,0,2\n",
+    ],
+)
+def test_tables_as_spreadsheets_save_them(text, tmp_path):
+    (tmp_path / "t.csv").write_text(text, newline="")
+    assert read_tracks(tmp_path / "t.csv").to_numpy().tolist() == [[0, 1, 2, 3]]
+
+
+def test_table_of_nobody_is_read(tmp_path):
+    write_tracks(tmp_path / "t.csv", _table()[:0])
+    tracks = read_tracks(tmp_path / "t.csv")
+    assert len(tracks) == 0
+    assert list(tracks.columns) == ["frame", "id", "x", "y"]
+
+
 def test_other_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"\.csv or \.slp"):
         read_tracks(tmp_path / "t.npy")

@@ -1,0 +1,71 @@
+"""HDF5 files as they are opened for reading: whole ones, whose data lie in themselves."""
+
+from contextlib import contextmanager
+import errno
+import os
+
+import h5py
+
+from skpose._files import check_regular
+
+
+@contextmanager
+def open_hdf5(path, *, what="HDF5", is_known=False):
+    """Open an HDF5 file for reading.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    what : str, default="HDF5"
+        What it is read as, for the message.
+    is_known : bool, default=False
+        Whether it was opened before. What it takes from other files is then not looked for, which
+        takes longer than to read a few images.
+
+    Yields
+    ------
+    h5py.File
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no HDF5 file, or not a whole one, or takes data from other files.
+    """
+    if not os.path.exists(path):
+        raise FileNotFoundError(errno.ENOENT, "There is no such file", os.fspath(path))
+    check_regular(path)
+    try:
+        with h5py.File(path, "r") as file:
+            if not is_known:
+                _check_own(file, path)
+            yield file
+    except (OSError, RuntimeError, KeyError) as error:
+        if getattr(error, "errno", None) is not None:  # a folder, locked, not permitted, ...
+            raise
+        raise ValueError(
+            f"{path} cannot be read as {what}: it is another kind of file, or damaged or cut short "
+            f"({error})."
+        ) from error
+
+
+def _check_own(file, path):
+    """Refuse data of other files: from strangers, they would read any file of this machine."""
+
+    def check(name, item):
+        if isinstance(item, h5py.Group):
+            links = ((f"{name}/{key}", item.get(key, getlink=True)) for key in item)
+            foreign = [key for key, link in links if isinstance(link, h5py.ExternalLink)]
+        else:
+            is_foreign = isinstance(item, h5py.Dataset) and (item.is_virtual or item.external)
+            foreign = [name] if is_foreign else []
+        if foreign:
+            raise ValueError(
+                f"{path} is not read: its {foreign[0].lstrip('/')} lies in another file. Copy it "
+                "into one file, with h5repack say."
+            )
+
+    check("", file)
+    file.visititems(check)
