@@ -3,6 +3,7 @@
 import json
 
 from skpose._files import check_output, replacing
+from skpose.runtime._checksum import CHECKSUM, NO_CHECKSUM, add_checksum
 
 __all__ = ["write_onnx"]
 
@@ -21,9 +22,16 @@ def write_onnx(path, convert, description, *, overwrite):
     overwrite : bool
         Whether the file may exist.
     """
-    check_output(path, what="Exported estimators", endings=(".onnx",), overwrite=overwrite)
+    check_output(
+        path,
+        what="Exported estimators",
+        endings=(".onnx",),
+        overwrite=overwrite,
+        is_same=lambda path: b"skpose" in path.read_bytes(),
+    )
     with replacing(path, overwrite=overwrite) as temporary:
         model = convert()
-        entry = model.metadata_props.add()
-        entry.key, entry.value = "skpose", json.dumps(description)
-        temporary.write_bytes(model.SerializeToString())
+        for key, value in (("skpose", json.dumps(description)), (CHECKSUM, NO_CHECKSUM)):
+            entry = model.metadata_props.add()
+            entry.key, entry.value = key, value
+        temporary.write_bytes(add_checksum(model.SerializeToString()))

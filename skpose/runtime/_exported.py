@@ -52,8 +52,8 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
     FileNotFoundError
         At the first use, if there is no such file.
     ValueError
-        At the first use, if the file was not written by `PoseEstimator.export`, or "bfloat16" is
-        asked of "onnxruntime".
+        At the first use, if the file was not written by `PoseEstimator.export`, was changed or
+        damaged since, or "bfloat16" is asked of "onnxruntime".
 
     See Also
     --------
@@ -234,7 +234,7 @@ class _Session:
                 "engine='openvino'."
             )
         session = start_onnxruntime(content, path, is_run=engine == "onnxruntime")
-        self.description = read_description(session, path)
+        self.description = read_description(session, content, path)
         if engine == "onnxruntime":
             self.run = lambda images: session.run(None, {"images": images})[0]
         else:

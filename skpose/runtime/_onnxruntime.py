@@ -4,6 +4,7 @@ import json
 import os
 
 from skpose._threads import threads_wanted
+from skpose.runtime._checksum import check_checksum
 
 __all__ = ["read_description", "start_onnxruntime"]
 
@@ -30,11 +31,12 @@ def start_onnxruntime(content, path, is_run):
         raise ValueError(f"{path} cannot be read as an ONNX model ({error}).") from error
 
 
-def read_description(session, path):
+def read_description(session, content, path):
     entries = session.get_modelmeta().custom_metadata_map
     if "skpose" not in entries:
         raise ValueError(
             f"{path} is an ONNX model, but was not written by PoseEstimator.export, so it does not "
             "say what its keypoints are."
         )
+    check_checksum(content, path)
     return json.loads(entries["skpose"])

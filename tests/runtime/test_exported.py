@@ -262,6 +262,31 @@ def test_what_is_no_exported_estimator_is_refused(tmp_path):
         skpose.load(other)
 
 
+def test_a_damaged_export_is_refused_and_named(path, tmp_path):
+    content = path.read_bytes()
+    damaged = tmp_path / "damaged.onnx"
+    for position in np.linspace(0, len(content) - 1, 60, dtype=int):
+        flipped = bytes([content[position] ^ 16])
+        damaged.write_bytes(content[:position] + flipped + content[position + 1 :])
+        with pytest.raises(
+            ValueError, match=r"damaged\.onnx (is not as it was|cannot be read|is an)"
+        ):
+            ExportedPoseEstimator(damaged).fit()
+    damaged.write_bytes(content.replace(b"skpose_checksum", b"another_mention"))
+    with pytest.raises(ValueError, match="exported before files had a checksum"):
+        ExportedPoseEstimator(damaged).fit()
+
+
+def test_an_export_replaces_exports_only(estimator, path, tmp_path):
+    copy = tmp_path / "copy.onnx"
+    copy.write_bytes(path.read_bytes())
+    estimator.export(copy, overwrite=True)
+    copy.write_bytes(b"a network of somebody else")
+    with pytest.raises(ValueError, match="something else than exported estimators"):
+        estimator.export(copy, overwrite=True)
+    assert copy.read_bytes() == b"a network of somebody else"
+
+
 def test_onnxruntime_has_no_bfloat16(path):
     with pytest.raises(ValueError, match="engine='openvino'"):
         ExportedPoseEstimator(path, precision="bfloat16").fit()
