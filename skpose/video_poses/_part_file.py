@@ -1,6 +1,7 @@
 """The poses of a video that is not done yet."""
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+import errno
 import json
 import os
 from pathlib import Path
@@ -14,6 +15,7 @@ __all__ = ["PartFile"]
 _MAGIC = b"skpose\x01\n"
 _START = struct.Struct("<8sQQ")  # magic, length of the head, number of frames that are safe
 _ALIGNMENT = 4096
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class PartFile:
@@ -60,6 +62,7 @@ class PartFile:
         except BaseException:
             self._file.close()
             raise
+        self._n_safe = self.n_done
         self._last = time.monotonic()
 
     def _begin(self, encoded):
@@ -96,19 +99,34 @@ class PartFile:
 
     def append(self, poses):
         """Add the poses of the next frames: ndarray of shape (n_frames, n_keypoints, 3)."""
-        self._file.write(np.ascontiguousarray(poses, dtype="<f4").tobytes())
+        with self._on_disk():
+            self._file.write(np.ascontiguousarray(poses, dtype="<f4").tobytes())
         self.n_done += len(poses)
         if time.monotonic() - self._last >= self.interval:
             self.flush()
 
     def flush(self):
         """Put everything on the disk."""
-        self._sync()
-        self._file.seek(_START.size - 8)
-        self._file.write(struct.pack("<Q", self.n_done))  # only now are these frames counted
-        self._sync()
-        self._file.seek(0, os.SEEK_END)
+        with self._on_disk():
+            self._sync()
+            self._file.seek(_START.size - 8)
+            self._file.write(struct.pack("<Q", self.n_done))  # only now are these frames counted
+            self._sync()
+            self._file.seek(0, os.SEEK_END)
+        self._n_safe = self.n_done
         self._last = time.monotonic()
+
+    @contextmanager
+    def _on_disk(self):
+        """Say what is full where the system does not, and count what had been written before."""
+        try:
+            yield
+        except OSError as error:
+            self.n_done = self._n_safe
+            if error.errno not in _FULL:
+                raise
+            message = "There is no room left on the disk, or no more is allowed"
+            raise OSError(error.errno, message, str(self.path)) from error
 
     def _sync(self):
         self._file.flush()
@@ -134,7 +152,9 @@ class PartFile:
         return self
 
     def __exit__(self, kind, error, traceback):
-        self.close()
+        # Where the disk is full, closing fails once more, and would hide what failed first.
+        with suppress(*[OSError] if kind else []):
+            self.close()
 
     def remove(self):
         """Close the file and delete it."""
@@ -150,8 +170,7 @@ def _lock(file, path):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RuntimeError(
-                f"{path} is being written by another process, which predicts the same video."
-            ) from None
+            message = "Another process predicts the same video, and is writing this file"
+            raise BlockingIOError(errno.EWOULDBLOCK, message, str(path)) from None
         except OSError:  # a file system without locks
             pass

@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 import inspect
 import io
 import os
@@ -326,11 +327,50 @@ def test_part_file_counts_only_what_is_safe(tmp_path):
         np.testing.assert_array_equal(part.poses(), poses)
 
 
+@contextmanager
+def limit_of_files(n_bytes):
+    """Let no file of this process grow beyond so many bytes, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.usefixtures("same_estimator")
+def test_a_full_disk_is_told_with_what_is_kept_and_prediction_goes_on(video, tmp_path, monkeypatch):
+    monkeypatch.setitem(PartFile.__init__.__kwdefaults__, "interval", 0.0)
+    out, part = tmp_path / "poses.csv", tmp_path / "poses.csv.part"
+    options = {"out": out, "batch_size": 4}
+    with limit_of_files(4096 + 24 * 30), pytest.raises(OSError, match="no room left") as caught:
+        predict_video(Estimator(), video, **options)
+    assert caught.value.filename == str(part)
+    assert "first 28 of 60 frames are kept" in caught.value.__notes__[-1]
+    estimator = Counting()
+    predict_video(estimator, video, **options)
+    assert estimator.n_frames == 60 - 28
+    whole = predict_video(Estimator(), video, out=tmp_path / "whole.csv")
+    assert out.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.usefixtures("same_estimator")
+def test_a_video_that_another_process_predicts_stops_no_others(videos, tmp_path):
+    pytest.importorskip("fcntl")
+    with (
+        PartFile(tmp_path / "b.csv.part", {}, n_keypoints=2),
+        pytest.raises(ValueError, match=r"1 of 3 videos .*Another process"),
+    ):
+        predict_videos(Estimator(), videos, out=tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["a.csv", "c.csv"]
+
+
 def test_a_part_is_written_by_one_process_at_a_time(tmp_path):
     pytest.importorskip("fcntl")
     with (
         PartFile(tmp_path / "part", {}, n_keypoints=1),
-        pytest.raises(RuntimeError, match="another process"),
+        pytest.raises(BlockingIOError, match="Another process .*part"),
     ):
         PartFile(tmp_path / "part", {}, n_keypoints=1)
 
