@@ -178,7 +178,7 @@ class FrameReader:
         self._decoder = None
         self._last = None  # number and frame
         self._ahead = None  # number and frame that was decoded beyond a frame that is missing
-        self._missing = set()
+        self._stand_ins = {}  # of frames that cannot be decoded: the number of the one shown
         self._threaded = True
 
     def read(self, number):
@@ -194,14 +194,23 @@ class FrameReader:
         av.VideoFrame
             For a frame that cannot be decoded the one before it stands in, and a warning says so.
         """
+        if number in self._stand_ins:  # the same as before, wherever the decoder stands now
+            frame = self.read(self._stand_ins[number])
+        else:
+            frame = self._find(number)
+            if frame is not None:
+                return frame
+            frame = self._substitute(number)
+        self._warn(number)
+        return frame
+
+    def _find(self, number):
         if self._has(number):
             return self._last[1]
         if not self._can_go_on(number):
             self._enter(self.index.entry(number))
         frame = self._advance(number)
-        if frame is None and number not in self._missing:
-            frame = self._try_harder(number)
-        return self._substitute(number) if frame is None else frame
+        return self._try_harder(number) if frame is None else frame
 
     def _try_harder(self, number):
         """Decode from further back, and one frame at a time.
@@ -289,16 +298,18 @@ class FrameReader:
                 yield number, frame
 
     def _substitute(self, number):
-        self._missing.add(number)
         shown = self._last or self._ahead
         if shown is None:
             raise ValueError(f"Frame {number} of {self.path} cannot be decoded: it is damaged.")
-        warnings.warn(
-            f"Frame {number} of {self.path} cannot be decoded; frame {shown[0]} stands in its "
-            "place.",
-            UserWarning,
-            stacklevel=4,
-        )
+        self._stand_ins[number] = self._stand_ins.get(shown[0], shown[0])
         if self._last is not None:
             self._last = (number, self._last[1])
         return shown[1]
+
+    def _warn(self, number):
+        warnings.warn(
+            f"Frame {number} of {self.path} cannot be decoded; frame {self._stand_ins[number]} "
+            "stands in its place.",
+            UserWarning,
+            stacklevel=4,
+        )

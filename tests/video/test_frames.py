@@ -210,20 +210,41 @@ def test_a_truncated_avi_gives_the_frames_it_has(numbered, tmp_path):
     assert len(X) > 20
 
 
+def _damage(path, *numbers):
+    """Overwrite frames of a video whose frames lean on no other."""
+    with av.open(str(path)) as file:
+        packets = [packet for packet in file.demux(video=0) if packet.size]
+        places = [(packets[i].pos, packets[i].size) for i in numbers]
+    content = bytearray(path.read_bytes())
+    for position, size in places:
+        content[position : position + size] = bytes(size)
+    path.write_bytes(content)
+
+
 def test_a_damaged_frame_is_told_and_moves_no_other(numbered, tmp_path):
     path = numbered.write(tmp_path / "damaged.avi", codec="mjpeg", pix_fmt="yuvj420p")
-    with av.open(str(path)) as file:
-        packet = [packet for packet in file.demux(video=0) if packet.size][20]
-        position, size = packet.pos, packet.size
-    content = bytearray(path.read_bytes())
-    content[position : position + size] = bytes(size)
-    path.write_bytes(content)
+    _damage(path, 20)
     X = VideoFrames(path)
     with pytest.warns(UserWarning, match="Frame 20 of .* cannot be decoded; frame 19 stands"):
         assert numbered.number(X[20]) == 19
     with pytest.warns(UserWarning, match="Frame 20"):
         numbers = numbered.numbers(np.asarray(VideoFrames(path)))
     assert numbers == [*range(20), 19, *range(21, 60)]
+
+
+@pytest.mark.parametrize("before", [0, 19, 30, 59])
+def test_the_same_frame_stands_in_every_time(before, numbered, tmp_path):
+    path = numbered.write(tmp_path / "damaged.avi", codec="mjpeg", pix_fmt="yuvj420p")
+    _damage(path, 20, 21, 59)
+    X = VideoFrames(path)
+    for number, shown in [(20, 19), (59, 58), (20, 19), (21, 19), (59, 58), (21, 19), (22, 22)]:
+        if number != 22:
+            with pytest.warns(UserWarning, match=f"Frame {number} of .*; frame {shown} stands in"):
+                assert numbered.number(X[number]) == shown
+        assert numbered.number(X[22]) == 22
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            X[before]
 
 
 def test_a_missing_file_is_told(tmp_path):
