@@ -1,5 +1,6 @@
 """Images in files of their own."""
 
+from io import BytesIO
 import os
 
 import numpy as np
@@ -43,7 +44,8 @@ class ImageFiles(LazyArray):
     FileNotFoundError
         If files are missing, when the object is made.
     ValueError
-        If a file is no image, is not 8-bit or differs in size or channels, when it is first read.
+        If a file is no image or holds several, is not 8-bit or differs in size or channels, when
+        it is first read.
 
     See Also
     --------
@@ -131,6 +133,7 @@ def read_image(path):
     """
     cv2 = import_opencv()
     encoded = np.fromfile(path, dtype=np.uint8)  # cv2.imread fails on some names of files
+    _check_head(encoded, path)
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
     try:
         pixels = cv2.imdecode(encoded, flags) if len(encoded) else None
@@ -147,6 +150,25 @@ def read_image(path):
             "Convert the file; which of its levels become 0 and 255 only you can know."
         )
     return pixels[..., np.newaxis] if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def _check_head(encoded, path):
+    """Look at what a file says of itself, before its pixels are decoded."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(BytesIO(encoded)) as image:
+            n_images = getattr(image, "n_frames", 1)
+            is_photo = image.format in ("JPEG", "MPO")  # cameras add previews and depths
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path} is too large for an image of a video: {error}") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        return  # OpenCV decides whether it can be read
+    if n_images > 1 and not is_photo:
+        raise ValueError(
+            f"{path} holds {n_images} images, but a file must hold one. Save each as a file of its "
+            "own, or all as a video."
+        )
 
 
 def _with_channels(pixels, n_channels):

@@ -1,9 +1,12 @@
 import pickle
+import struct
 import subprocess
 import sys
+from zlib import crc32
 
 import cv2
 import numpy as np
+from PIL import Image
 import pytest
 
 from skpose.datasets import ImageFiles
@@ -123,6 +126,29 @@ def test_damaged_file_is_named(tmp_path, damage):
     paths[1].write_bytes(damage(paths[1].read_bytes()))
     with pytest.raises(ValueError, match=r"1\.png cannot be read as an image"):
         X[:]
+
+
+@pytest.mark.parametrize("ending", ["tif", "webp", "png", "gif"])
+def test_file_of_several_images_is_refused(tmp_path, ending):
+    first, *others = [Image.fromarray(np.full((8, 8), i * 40, np.uint8)) for i in range(5)]
+    path = tmp_path / f"stack.{ending}"
+    first.save(path)
+    assert ImageFiles([path]).shape[:3] == (1, 8, 8)
+    first.save(path, save_all=True, append_images=others)
+    with pytest.raises(ValueError, match=rf"stack\.{ending} holds 5 images.* file of its own"):
+        ImageFiles([path])
+
+
+def test_huge_image_is_refused_before_it_is_decoded(tmp_path):
+    def chunk(name, content):
+        checked = name + content
+        return struct.pack(">I", len(content)) + checked + struct.pack(">I", crc32(checked))
+
+    size = struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0)
+    path = tmp_path / "huge.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", b""))
+    with pytest.raises(ValueError, match=r"huge\.png is too large for an image of a video"):
+        ImageFiles([path])
 
 
 def test_file_of_16_bits_is_refused(tmp_path):
