@@ -58,12 +58,7 @@ def read_column_names(path):
     """
     with open_text_table(path) as file:
         header = next(filter(any, csv.reader(file, skipinitialspace=True)), [])
-    names = [name.strip() for name in header]
-    if len(names) == 1:
-        check_separator(path, names[0])
-    if twice := sorted({name for name in names if name and names.count(name) > 1}):
-        raise ValueError(f"{path} has two columns of one name: {', '.join(twice)}.")
-    return names
+    return _check_names(path, [name.strip() for name in header])
 
 
 def read_named_rows(path):
@@ -87,11 +82,19 @@ def read_named_rows(path):
     ValueError
         If the file is no table of commas in UTF-8, two columns have one name, or a cell has none.
     """
-    names = read_column_names(path)
     with open_text_table(path) as file:
         cells = [[cell.strip() for cell in row] for row in csv.reader(file, skipinitialspace=True)]
-    _, *rows = [row for row in cells if any(row)] or [[]]
+    header, *rows = [row for row in cells if any(row)] or [[]]
+    names = _check_names(path, header)
     return names, [_name_cells(path, names, row) for row in rows]
+
+
+def _check_names(path, names):
+    if len(names) == 1:
+        check_separator(path, names[0])
+    if twice := sorted({name for name in names if name and names.count(name) > 1}):
+        raise ValueError(f"{path} has two columns of one name: {', '.join(twice)}.")
+    return names
 
 
 def _name_cells(path, names, row):
