@@ -1,6 +1,6 @@
 """The poses of a video that is not done yet."""
 
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 import errno
 import json
 import os
@@ -153,7 +153,7 @@ class PartFile:
 
     def __exit__(self, kind, error, traceback):
         # Where the disk is full, closing fails once more, and would hide what failed first.
-        with suppress(*[OSError] if kind else []):
+        with suppress(OSError) if kind else nullcontext():
             self.close()
 
     def remove(self):
