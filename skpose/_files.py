@@ -1,10 +1,13 @@
 """Files that are made or replaced: checked before any work, and written whole or not at all."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 import os
 from pathlib import Path
+import platform
+import re
 import shutil
 from uuid import uuid4
+from zlib import crc32
 
 _PATIENCE = 60.0  # seconds to wait for another process that changes the same file
 
@@ -130,8 +133,8 @@ def replacing(path, *, overwrite):
 
     The new file is written beside the old one and renamed at the end, so that whoever opens `path`
     finds the old content or the new one, never a part, also when the process is killed or the power
-    fails. An exception removes the new file; a killed process leaves it, as
-    ``.<name>.<8 letters>.tmp``.
+    fails. An exception removes the new file; that of a killed process is removed by the next who
+    writes `path` on the same machine.
 
     Parameters
     ----------
@@ -156,10 +159,11 @@ def replacing(path, *, overwrite):
     _check_place(target, path)
     if not overwrite:
         _check_free(target)
-    temporary = target.with_name(f".{target.name}.{uuid4().hex[:8]}.tmp")
+    _clear(target)
+    temporary = target.with_name(f".{target.name}.{_process(os.getpid())}-{uuid4().hex[:8]}.tmp")
     try:
         yield temporary
-        _flush(temporary)
+        flush(temporary)
         if not overwrite:
             _check_free(target)  # another process may have been quicker
         elif target.exists():
@@ -168,12 +172,11 @@ def replacing(path, *, overwrite):
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if os.name == "posix":
-        _flush(target.parent)
+    flush(target.parent)
 
 
 @contextmanager
-def changing(path):
+def changing(path, *, done=None):
     """Hold a file while it is read, changed and replaced; yield the name of the new file.
 
     Processes that change one file so wait for each other, by a lock on ``<path>.lock``, a file that
@@ -184,6 +187,8 @@ def changing(path):
     ----------
     path : path-like
         The file.
+    done : callable, default=None
+        Called without arguments when the file is replaced, before others may change it.
 
     Yields
     ------
@@ -199,10 +204,7 @@ def changing(path):
     TimeoutError
         If another process holds it for a minute.
     """
-    target = Path(path).resolve()
-    if not target.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
-    with _locked(target):
+    with locked(path) as target:
         before = _identity(target)
         with replacing(target, overwrite=True) as temporary:
             yield temporary
@@ -211,12 +213,39 @@ def changing(path):
                     f"{path} was changed by another program while this one was about to change it. "
                     "Nothing was written; try again."
                 )
+        if done is not None:
+            done()
 
 
 @contextmanager
-def _locked(target):
+def locked(path):
+    """Let no other process change a file meanwhile, by a lock on ``<path>.lock``.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Yields
+    ------
+    pathlib.Path
+        The file; of a link, the one that it leads to.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    PermissionError
+        If it is read-only.
+    TimeoutError
+        If another process holds it for a minute.
+    """
     from filelock import FileLock, Timeout
 
+    target = Path(path).resolve()
+    if not target.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    _check_place(target, path)
     lock = FileLock(f"{target}.lock", timeout=_PATIENCE)
     try:
         lock.acquire()
@@ -226,12 +255,41 @@ def _locked(target):
             "when it is done."
         ) from error
     except NotImplementedError:  # a file system without locks: the file's identity has to do
-        yield
+        yield target
         return
     try:
-        yield
+        yield target
     finally:
         lock.release()
+
+
+def _process(pid):
+    """Return what a process of this machine is known by in the names of its temporary files."""
+    machine = platform.node()
+    with suppress(OSError):  # processes are numbered by namespace in containers
+        machine += str(os.stat("/proc/self/ns/pid").st_ino)
+    return f"{crc32(machine.encode()):08x}-{pid}"
+
+
+def _clear(target):
+    """Remove what killed processes left of files that were to take a file's place."""
+    if os.name != "posix":  # elsewhere, asking for a process may end it
+        return
+    pattern = re.compile(re.escape(f".{target.name}.") + r"(\w{8}-(\d+))-\w{8}\.tmp")
+    for name in os.listdir(target.parent):
+        match = pattern.fullmatch(name)
+        if match and match[1] == _process(match[2]) and not _is_alive(int(match[2])):
+            target.with_name(name).unlink(missing_ok=True)
+
+
+def _is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _identity(path):
@@ -255,7 +313,10 @@ def _check_free(target):
         raise FileExistsError(f"{target} exists already. Give overwrite=True to replace it.")
 
 
-def _flush(path):
+def flush(path):
+    """Wait until a file, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name != "posix":
+        return  # Windows does that by itself
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)

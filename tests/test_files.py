@@ -10,7 +10,12 @@ import skpose
 from skpose import Skeleton
 from skpose._files import changing, replacing
 from skpose.baseline import MeanPoseRegressor
-from skpose.datasets import append_images, read_annotations, write_annotations
+from skpose.datasets import (
+    append_images,
+    read_annotations,
+    update_annotations,
+    write_annotations,
+)
 from skpose.individuals import make_tracks, write_tracks
 from skpose.poses import from_numpy, write_poses
 
@@ -114,7 +119,7 @@ import numpy as np
 from skpose import Skeleton
 from skpose import _files
 from skpose.datasets import _annotation_layout, append_images
-from skpose.datasets import merge_annotations, update_annotations, write_annotations
+from skpose.datasets import fold_annotations, merge_annotations, write_annotations
 
 def die(*args):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -136,7 +141,7 @@ def act(action, path, images):
     elif action == "merge":
         merge_annotations([path, path], path, overwrite=True)
     else:
-        update_annotations(path, [0], np.ones((1, 2, 2)))
+        fold_annotations(path)
 
 _annotation_layout._BYTES_AT_ONCE = 3 * 6 * 8
 for path in sys.argv[1:]:
@@ -156,19 +161,24 @@ for path in sys.argv[1:]:
 @posix
 def test_killed_process_leaves_the_old_file_whole(tmp_path):
     images, keypoints = np.full((4, 6, 8, 1), 7, np.uint8), np.full((4, 2, 2), 3.0)
-    cases = ["amid-write", "amid-append", "last-write", "last-append", "last-merge", "last-update"]
+    cases = ["amid-write", "amid-append", "last-write", "last-append", "last-merge", "last-fold"]
     paths = [tmp_path / case / "set.h5" for case in cases]
     for path in paths:
         path.parent.mkdir()
         write_annotations(path, images, keypoints, skeleton=Skeleton(["a", "b"]))
-    before = paths[0].read_bytes()
+        update_annotations(path, [0], np.full((1, 2, 2), 5.0))
+    before = [path.read_bytes() for path in paths]
     subprocess.run([sys.executable, "-c", KILLED, *map(str, paths)], check=True)
-    for path in paths:
-        assert path.read_bytes() == before, path
-        (left,) = set(path.parent.iterdir()) - {path, path.with_name("set.h5.lock")}
+    for path, content in zip(paths, before, strict=True):
+        assert path.read_bytes() == content, path
+        known = {path.with_name(f"set.h5{ending}") for ending in ("", ".lock", ".journal")}
+        (left,) = set(path.parent.iterdir()) - known
         assert left.name.startswith(".set.h5."), left
-        append_images(path, images)  # what the killed process left does not disturb
-        assert len(read_annotations(path, frames="all").images) == 8
+        append_images(path, images)  # what the killed process left does not disturb, and goes
+        assert not left.exists()
+        data = read_annotations(path, frames="all")
+        assert len(data.images) == 8
+        assert data.keypoints[:2, 0, 0].tolist() == [5.0, 3.0]
 
 
 @posix

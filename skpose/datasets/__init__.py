@@ -1,14 +1,14 @@
 """Images and keypoints: made, or read from files and written to them."""
 
-from skpose.datasets._annotation_set import (
+from skpose.datasets._annotation_changes import (
     append_images,
+    fold_annotations,
     merge_annotations,
-    read_annotations,
-    read_sources,
     update_annotations,
     write_annotations,
     write_guesses,
 )
+from skpose.datasets._annotation_set import read_annotations, read_sources
 from skpose.datasets._coco import read_coco
 from skpose.datasets._deeplabcut import read_deeplabcut
 from skpose.datasets._hdf5_images import HDF5Images
@@ -20,6 +20,7 @@ __all__ = [
     "HDF5Images",
     "ImageFiles",
     "append_images",
+    "fold_annotations",
     "make_poses",
     "merge_annotations",
     "read_annotations",

@@ -4,8 +4,9 @@ import numpy as np
 
 from skpose.base import check_keypoints
 from skpose.datasets._annotation_layout import Labels
+from skpose.skeleton import Skeleton
 
-__all__ = ["check_confidence", "check_labels"]
+__all__ = ["check_confidence", "check_index", "check_is_skeleton", "check_labels"]
 
 
 def check_labels(
@@ -76,3 +77,28 @@ def check_confidence(confidence, n_samples, n_keypoints):
             f"but is of shape {confidence.shape}."
         )
     return confidence
+
+
+def check_index(index, n_samples, path):
+    """Return numbers of images of a set, once they are that."""
+    index = np.asarray(index)
+    if index.ndim != 1 or (len(index) and index.dtype.kind not in "iu"):
+        raise ValueError(
+            f"index must be integers of shape (n_samples,), but is {index.dtype} of shape "
+            f"{index.shape}."
+        )
+    if len(np.unique(index)) < len(index) or ((index < 0) | (index >= n_samples)).any():
+        raise ValueError(
+            f"index must hold different numbers from 0 to {n_samples - 1}, the images of "
+            f"{path}, but was {index.tolist()}."
+        )
+    return index.astype(int)
+
+
+def check_is_skeleton(skeleton):
+    """Raise TypeError if something is not a Skeleton."""
+    if not isinstance(skeleton, Skeleton):
+        raise TypeError(
+            f"skeleton must be a Skeleton, but was {skeleton!r}. Skeleton.from_csv reads one from "
+            "a table, Skeleton(names) makes one without edges."
+        )

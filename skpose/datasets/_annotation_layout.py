@@ -2,6 +2,8 @@
 
 import json
 from typing import NamedTuple
+import warnings
+from zlib import crc32
 
 import h5py
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from skpose._files import reading
 from skpose._hdf5 import open_hdf5
 from skpose.base import batch_slices
+from skpose.datasets import _annotation_journal as journals
 from skpose.skeleton import Skeleton
 
 _BYTES_AT_ONCE = 2**25  # of images that are held in memory while they are copied
@@ -32,6 +35,8 @@ class StoredLabels(NamedTuple):
     videos: np.ndarray  # (n_samples,), str: what the image's video is known by, "": not known
     frame_numbers: np.ndarray  # (n_samples,): which frame of it, -1: not known
     seen: dict  # of video: list of the frames that were taken, which may say more than the above
+    mark: journals.Mark  # which set it is, with the last edit; None: its program knows no journals
+    journal: journals.Journal  # what was in the journal, which is in the above
 
     @property
     def is_missing(self):
@@ -41,7 +46,7 @@ class StoredLabels(NamedTuple):
 
 
 def read_stored(path):
-    """Read all but the images of an annotation set.
+    """Read all but the images of an annotation set, with the edits in its journal.
 
     Parameters
     ----------
@@ -59,13 +64,10 @@ def read_stored(path):
     ValueError
         If it is not a whole HDF5 file, or a dataset is missing or does not fit the others.
     """
+    edits = journals.read_lines(path)
     with reading(path, "an annotation set"), open_hdf5(path) as file:
-        missing = [name for name in _LABELS if not isinstance(file.get(name), h5py.Dataset)]
-        if missing:
-            raise ValueError(
-                f"{path} is not an annotation set: it has no dataset {' or '.join(missing)}, but "
-                f"{', '.join(sorted(file)) or 'nothing'}."
-            )
+        check_is_set(file, path)
+        mark = read_mark(file)
         coordinates, annotated, table = (file[name][...] for name in _LABELS)
         names = None
         if "skeleton_names" in file:
@@ -83,11 +85,13 @@ def read_stored(path):
     if source is None:
         source, videos = _source_from_seen(seen, len(coordinates))
     index, numbers = source.T
+    coordinates, annotated = coordinates.astype(float), annotated.astype(bool)
     unknown = np.full(annotated.shape, np.nan)
-    return StoredLabels(
+    journal = journals.parse_journal(edits, mark, path)
+    stored = StoredLabels(
         path,
-        coordinates.astype(float),
-        annotated.astype(bool),
+        coordinates,
+        annotated,
         table,
         names,
         optional.get("confidence", unknown).astype(np.float32),
@@ -95,7 +99,43 @@ def read_stored(path):
         np.array([*videos, ""])[np.maximum(index, -1)],
         np.where(index < 0, -1, numbers),
         seen,
+        mark and mark._replace(seq=journal.seq),
+        journal,
     )
+    if journal.edits and journal.begun_on not in (None, _checksum(coordinates, annotated)):
+        warnings.warn(
+            f"Labels in {path} were changed by another program while others were in its journal. "
+            "Where both changed a keypoint, that in the journal is used. Use fold_annotations "
+            "before other programs open the set.",
+            UserWarning,
+            stacklevel=3,
+        )
+    journals.apply_edits(journal, stored, path)
+    return stored
+
+
+def read_checksum(file):
+    """Return a checksum of the labels in an open annotation set, to tell whether they change."""
+    return _checksum(file["annotations"][...].astype(float), file["annotated"][...].astype(bool))
+
+
+def _checksum(coordinates, annotated):
+    return crc32(annotated.tobytes(), crc32(coordinates.tobytes()))
+
+
+def check_is_set(file, path):
+    """Raise ValueError if an open HDF5 file is not an annotation set."""
+    missing = [name for name in _LABELS if not isinstance(file.get(name), h5py.Dataset)]
+    if missing:
+        raise ValueError(
+            f"{path} is not an annotation set: it has no dataset {' or '.join(missing)}, but "
+            f"{', '.join(sorted(file)) or 'nothing'}."
+        )
+
+
+def read_mark(file):
+    """Return which set an open HDF5 file is, None if it is of a program without journals."""
+    return journals.Mark.parse(np.bytes_(file.attrs.get("journal", b"")).decode())
 
 
 def _read_source(file):
@@ -223,7 +263,7 @@ class Labels(NamedTuple):
         return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def create_labels(file, labels):
+def create_labels(file, labels, mark=None):
     """Write labels. What holds nothing but the usual is left out, as DeepPoseKit has none of it.
 
     Parameters
@@ -232,19 +272,34 @@ def create_labels(file, labels):
         Where to; datasets that are there are replaced.
     labels : Labels
         What to write.
+    mark : Mark, default=None
+        Which set it is, and the last edit of its journal that is among the labels. None: a new one.
     """
+    # always of one length, so that HDF5 writes it where the old one was
+    file.attrs.modify("journal", np.bytes_(str(mark or journals.Mark.new())))
     datasets = {"annotations": labels.coordinates, "annotated": labels.annotated}
     if not np.isnan(labels.confidence).all():
         datasets["confidence"] = labels.confidence.astype(np.float32)
     if labels.occluded.any():
         datasets["occluded"] = labels.occluded
     for name in ("annotations", *_FOR_EACH_KEYPOINT):
-        if name in file:
-            del file[name]
-        if name in datasets:
-            file[name] = datasets[name]
+        _put(file, name, datasets.get(name))
     if (labels.videos != "").any() and "frame_source" not in file:
         _create_source(file, labels.videos, labels.frame_numbers)
+
+
+def _put(file, name, values):
+    """Write a dataset, or remove it; over the old one where that fits, as HDF5 leaves holes."""
+    old = file.get(name)
+    if old is not None and (
+        values is None or (old.shape, old.dtype) != (values.shape, values.dtype)
+    ):
+        del file[name]
+        old = None
+    if old is not None:
+        old[...] = values
+    elif values is not None:
+        file[name] = values
 
 
 def _create_source(file, videos, frame_numbers):
@@ -281,10 +336,12 @@ def copy_others(source, file):
     source : h5py.File
         Where from.
     file : h5py.File
-        Where to: skeleton, names, datasets of other names and the attributes of the file.
+        Where to: skeleton, names, datasets of other names and the attributes of the file, but
+        the one that says which set it is.
     """
     for name in source:
         if name not in _REPLACED:
             source.copy(source[name], file, name)
     for name, value in source.attrs.items():
-        file.attrs[name] = value
+        if name != "journal":
+            file.attrs[name] = value

@@ -5,6 +5,7 @@ import pytest
 from skpose import Skeleton
 from skpose.datasets import (
     append_images,
+    fold_annotations,
     merge_annotations,
     read_annotations,
     update_annotations,
@@ -28,6 +29,7 @@ def path(tmp_path):
     update_annotations(
         path, [1], GUESS, annotated=np.array([[False, False]]), confidence=[[0.25, 0.5]]
     )
+    fold_annotations(path)
     with h5py.File(path, "r+") as file:
         file["annotated"][1, 0] = True  # as an annotator does that knows nothing of confidences
     return path
