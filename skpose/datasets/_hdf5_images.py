@@ -1,6 +1,7 @@
 """Images in an HDF5 file."""
 
 import os
+from zlib import crc32
 
 import h5py
 import numpy as np
@@ -8,13 +9,17 @@ import numpy as np
 from skpose._hdf5 import open_hdf5
 from skpose._lazy_array import LazyArray
 
+_N_SAMPLES = 8  # images that are compared when the file was rewritten
+_N_ROWS = 16  # of each
+
 
 class HDF5Images(LazyArray):
     """Images in a dataset of an HDF5 file, as an array that stays on disk.
 
     It can stand wherever images `X` are asked for. Unlike an ``h5py.Dataset`` it takes indices in
     any order and more than once, can be pickled, and is read by several threads and processes at a
-    time. The file is open only while it is read, so it can be rewritten in between.
+    time. The file is open only while it is read, so it can be rewritten in between, as happens to a
+    set that gets labels or more images; if other images take the place of these, reading says so.
 
     Parameters
     ----------
@@ -66,20 +71,18 @@ class HDF5Images(LazyArray):
         self.path = os.path.abspath(os.fspath(path))
         self.key = key
         with open_hdf5(self.path) as file:
-            shape = _check_dataset(file, self.path, key).shape
-        super().__init__(shape[0], shape[1:])
+            dataset = _check_dataset(file, self.path, key)
+            self._n_images, *row_shape = dataset.shape
+            self._fingerprint = _fingerprint(dataset, self._n_images)
+            self._stamp = _stamp(self.path)
+        super().__init__(self._n_images, row_shape)
 
     def _read(self, positions):
         """Read images run by run: HDF5's own selection of single rows is slower than that."""
         runs = np.split(positions, np.flatnonzero(np.diff(positions) != 1) + 1)
         with open_hdf5(self.path, is_known=True) as file:
             dataset = _check_dataset(file, self.path, self.key)
-            if dataset.shape[1:] != self._row_shape or len(dataset) <= positions[-1]:
-                raise ValueError(
-                    f"{self.path} has changed: its dataset {self.key!r} has shape {dataset.shape} "
-                    f"now, which does not hold images of {self._row_shape} up to number "
-                    f"{positions[-1]}. Open it again."
-                )
+            self._check_same(dataset)
             if len(runs) == 1:
                 return dataset[positions[0] : positions[-1] + 1]
             images = np.empty((len(positions), *self._row_shape), dtype=self.dtype)
@@ -88,6 +91,40 @@ class HDF5Images(LazyArray):
                 images[start : start + len(run)] = dataset[run[0] : run[-1] + 1]
                 start += len(run)
         return images
+
+    def _check_same(self, dataset):
+        """Raise ValueError if the file holds other images than when it was opened."""
+        stamp = _stamp(self.path)
+        if stamp == self._stamp:
+            return
+        n_now, *row_shape = dataset.shape
+        if tuple(row_shape) != self._row_shape or n_now < self._n_images:
+            raise ValueError(
+                f"{self.path} has changed: its dataset {self.key!r} has shape {dataset.shape} now, "
+                f"which does not hold {self._n_images} images of {self._row_shape}. Open it again."
+            )
+        if _fingerprint(dataset, self._n_images) != self._fingerprint:
+            raise ValueError(
+                f"{self.path} has changed: its dataset {self.key!r} holds other images now. Open "
+                "it again."
+            )
+        self._stamp = stamp
+
+
+def _stamp(path):
+    status = os.stat(path)
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _fingerprint(dataset, n_images):
+    """Return a checksum of the middle rows of some images, to tell them from others."""
+    middle = dataset.shape[1] // 2
+    rows = slice(max(0, middle - _N_ROWS // 2), middle + _N_ROWS // 2 + 1)
+    numbers = np.unique(np.linspace(0, n_images - 1, _N_SAMPLES).astype(int)) if n_images else ()
+    checksum = 0
+    for number in numbers:
+        checksum = crc32(dataset[number, rows].tobytes(), checksum)
+    return checksum
 
 
 def _check_dataset(file, path, key):

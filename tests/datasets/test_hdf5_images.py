@@ -47,17 +47,37 @@ def test_file_is_free_between_reads(path, images):
     X = HDF5Images(path)
     X[0]
     with h5py.File(path, "r+") as file:  # refused by HDF5 if X still had it open
-        file["images"][0] = 255 - images[0]
-    np.testing.assert_array_equal(X[0], 255 - images[0])
+        file["labels"][0] = 1
+    np.testing.assert_array_equal(X[0], images[0])
 
 
 def test_file_that_shrank_is_noticed(path, images):
     X = HDF5Images(path)
     with h5py.File(path, "w") as file:
         file["images"] = images[:5]
-    np.testing.assert_array_equal(X[4], images[4])
-    with pytest.raises(ValueError, match=r"set\.h5 has changed"):
-        X[5]
+    with pytest.raises(ValueError, match=r"set\.h5 has changed.* \(5, 4, 6, 1\) now"):
+        X[4]
+
+
+def test_file_that_grew_is_the_same(path, images):
+    X = HDF5Images(path)
+    with h5py.File(path, "w") as file:
+        file["images"] = np.concatenate([images, images])
+    np.testing.assert_array_equal(np.asarray(X), images)
+
+
+@pytest.mark.parametrize("number", [0, 19])
+def test_other_images_of_the_same_shape_are_noticed(path, images, number):
+    X, part = HDF5Images(path), HDF5Images(path).select([3, 4])
+    np.testing.assert_array_equal(X[3], images[3])
+    images = images.copy()
+    images[number] = 255 - images[number]
+    path.unlink()
+    with h5py.File(path, "w") as file:
+        file["images"] = images
+    for array in (X, part, pickle.loads(pickle.dumps(X))):
+        with pytest.raises(ValueError, match=r"set\.h5 .*holds other images now.*again"):
+            array[0]
 
 
 def test_pickle_holds_the_path_and_no_pixels(path, images, monkeypatch):
