@@ -1,5 +1,6 @@
 """The animal's bodyparts, and how they hang together."""
 
+from collections import deque
 import csv
 import warnings
 
@@ -10,12 +11,27 @@ from skpose._text_tables import NOTHING, read_named_rows
 
 __all__ = ["Skeleton"]
 
+_N_TOLD = 30  # names that a message lists at most
 _SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("L", "R"), ("l", "r"))
 
 
 def number_names(n_keypoints):
     """Give names to bodyparts that have none: keypoint_0, keypoint_1, and so on."""
     return tuple(f"keypoint_{i}" for i in range(n_keypoints))
+
+
+def find_roots(parents):
+    """Return the position of the root that each bodypart hangs on, an ndarray (n_keypoints,)."""
+    parents = np.asarray(parents).tolist()
+    roots = [i if parent < 0 else -1 for i, parent in enumerate(parents)]
+    for i in range(len(parents)):
+        path = []
+        while roots[i] < 0:
+            path.append(i)
+            i = parents[i]
+        for j in path:
+            roots[j] = roots[i]
+    return np.array(roots, dtype=np.int32)
 
 
 class Skeleton:
@@ -65,12 +81,15 @@ class Skeleton:
         self._names = tuple(str(name) for name in names)
         if not self._names:
             raise ValueError("A skeleton needs at least one bodypart, but `names` is empty.")
+        numbers = {}
         for i, name in enumerate(self._names):
-            if not name or name in self._names[:i]:
+            if not name or name in numbers:
                 raise ValueError(
                     f"Row {i}: bodypart name {name!r} is empty or occurs twice; "
                     "bodyparts need different names."
                 )
+            numbers[name] = i
+        self._numbers = numbers
         self._parents = self._positions(parents, "parent")
         self._check_forest()
         self._swaps = self._positions(swaps, "swap")
@@ -93,12 +112,14 @@ class Skeleton:
         if _is_none(value):
             return -1
         if isinstance(value, str):
-            if value not in self._names:
+            if value not in self._numbers:
+                n_more = len(self) - _N_TOLD
                 raise ValueError(
-                    f"Row {i} ({self._names[i]!r}): {what} {value!r} is not a bodypart; "
-                    f"bodyparts are {', '.join(self._names)}."
+                    f"Row {i} ({self._names[i]!r}): {what} {value!r} is not a bodypart; bodyparts "
+                    f"are {', '.join(self._names[:_N_TOLD])}"
+                    f"{f' and {n_more} more' if n_more > 0 else ''}."
                 )
-            position = self._names.index(value)
+            position = self._numbers[value]
         else:
             position = int(value)
             if not 0 <= position < len(self._names):
@@ -114,13 +135,16 @@ class Skeleton:
         return position
 
     def _check_forest(self):
+        parents, reaches_root = self._parents.tolist(), set()
         for i, name in enumerate(self._names):
-            path = [i]
-            while (parent := self._parents[path[-1]]) >= 0:
-                if parent in path:
-                    cycle = " -> ".join(self._names[k] for k in [*path, parent])
+            path, at = {}, i  # a dict for its order
+            while at >= 0 and at not in reaches_root:
+                if at in path:
+                    cycle = " -> ".join(self._names[k] for k in [*path, at][-_N_TOLD:])
                     raise ValueError(f"Row {i} ({name!r}): the parents form a cycle: {cycle}.")
-                path.append(parent)
+                path[at] = None
+                at = parents[at]
+            reaches_root.update(path)
 
     def _check_swaps(self):
         for i, j in enumerate(self._swaps):
@@ -166,14 +190,7 @@ class Skeleton:
 
         Components are numbered in the order of their roots.
         """
-        labels = np.full(len(self._names), -1, dtype=np.int32)
-        labels[self.roots] = np.arange(len(self.roots))
-        for i in range(len(self._names)):
-            root = i
-            while self._parents[root] >= 0:
-                root = self._parents[root]
-            labels[i] = labels[root]
-        return labels
+        return np.searchsorted(self.roots, find_roots(self._parents)).astype(np.int32)
 
     @classmethod
     def from_names(cls, names, *, guess_swaps=False):
@@ -192,7 +209,8 @@ class Skeleton:
         Skeleton
         """
         names = [str(name) for name in names]
-        swaps = [_mirror_name(name, names) for name in names] if guess_swaps else None
+        known = set(names)
+        swaps = [_mirror_name(name, known) for name in names] if guess_swaps else None
         return cls(names, None, swaps)
 
     @classmethod
@@ -345,6 +363,7 @@ def _is_none(value):
 
 
 def _mirror_name(name, names):
+    """Return the name of the other side among `names`, None if there is none."""
     for pair in _SIDES:
         for this, other in (pair, pair[::-1]):
             for i in range(len(name)):
@@ -371,18 +390,24 @@ def _agree(claims, names):
     if not any(claims[claims[i]] >= 0 for i in contradicted):
         return claims
     involved = [i for i, others in neighbours.items() if others]
-    while ends := [i for i, others in neighbours.items() if len(others) == 1]:
-        (partner,) = neighbours[ends[0]]
-        swaps[ends[0]], swaps[partner] = partner, ends[0]
+    ends = deque(i for i, others in neighbours.items() if len(others) == 1)
+    while ends:
+        end = ends.popleft()
+        if len(neighbours.get(end, ())) != 1:  # paired meanwhile
+            continue
+        (partner,) = neighbours[end]
+        swaps[end], swaps[partner] = partner, end
         for other in neighbours.pop(partner):
             neighbours[other].discard(partner)
+            if len(neighbours[other]) == 1:
+                ends.append(other)
     if (swaps[involved] < 0).any():
         return claims
     changed = np.flatnonzero(swaps != claims)
     said = "; ".join(
-        f"row {i} ({names[i]!r}) swaps with {names[claims[i]]!r}" for i in contradicted
+        f"row {i} ({names[i]!r}) swaps with {names[claims[i]]!r}" for i in contradicted[:_N_TOLD]
     )
-    assumed = "; ".join(f"{names[i]!r} with {names[swaps[i]]!r}" for i in changed)
+    assumed = "; ".join(f"{names[i]!r} with {names[swaps[i]]!r}" for i in changed[:_N_TOLD])
     warnings.warn(
         f"The left/right partners contradict each other: {said}. Assumed: {assumed}.",
         UserWarning,

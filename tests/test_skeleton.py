@@ -2,6 +2,7 @@ import copy
 from itertools import product
 import os
 import pickle
+from time import perf_counter
 import warnings
 
 import numpy as np
@@ -416,3 +417,33 @@ def test_root_of_the_zebra_tail_is_not_first_in_its_tree(data_dir):
 
 def guessed(skeleton):
     return Skeleton.from_names(skeleton.names, guess_swaps=True)
+
+
+@pytest.mark.clock
+@pytest.mark.parametrize("kind", ["chain", "pairs", "contradictions"])
+def test_many_bodyparts_take_no_time(kind):
+    n_names = 20_000
+    names = [f"{'right' if i % 2 else 'left'}{i // 2}" for i in range(n_names)]
+    start = perf_counter()
+    if kind == "chain":
+        skeleton = Skeleton(names, ["", *names[:-1]])
+        assert not skeleton.limbs.any()
+    elif kind == "pairs":
+        skeleton = Skeleton.from_names(names, guess_swaps=True)
+        assert (skeleton.swap_index.reshape(-1, 2) - np.arange(n_names).reshape(-1, 2)).any()
+    else:
+        table = {"name": names, "parent": [-1] * n_names, "swap": [*names[1:], ""]}
+        with pytest.warns(UserWarning, match="contradict each other"):
+            skeleton = Skeleton.from_dict(table)
+        assert skeleton.has_swaps
+    assert perf_counter() - start < 2
+
+
+def test_message_of_many_names_is_short():
+    names = [f"part{i}" for i in range(20_000)]
+    with pytest.raises(ValueError, match="part29 and 19970 more") as error:
+        Skeleton(names, ["nowhere"] * len(names))
+    assert len(str(error.value)) < 500
+    with pytest.raises(ValueError, match="the parents form a cycle") as error:
+        Skeleton(names, [*names[1:], names[0]])
+    assert len(str(error.value)) < 500

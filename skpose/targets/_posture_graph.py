@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skpose.skeleton import find_roots
+
 __all__ = ["LimbGroup", "PostureGraph"]
 
 
@@ -74,12 +76,9 @@ class PostureGraph:
 
 def _find_limbs(parents):
     """Group the children of all edges by the root that they hang on."""
-    limbs = {}
+    limbs, roots = {}, find_roots(parents).tolist()
     for child in np.flatnonzero(parents >= 0).tolist():
-        root = child
-        while parents[root] >= 0:
-            root = int(parents[root])
-        limbs.setdefault(root, []).append(child)
+        limbs.setdefault(roots[child], []).append(child)
     return limbs.values()
 
 
