@@ -2,11 +2,15 @@
 
 from contextlib import contextmanager
 import errno
+import math
 import os
 
 import h5py
 
 from skpose._files import check_regular
+
+_SMALL = 2**26  # bytes that may be declared, whatever is stored of them
+_MOST_COMPRESSED = 1100  # times, that the usual kinds of compression reach on zeros
 
 
 @contextmanager
@@ -20,8 +24,8 @@ def open_hdf5(path, *, what="HDF5", is_known=False):
     what : str, default="HDF5"
         What it is read as, for the message.
     is_known : bool, default=False
-        Whether it was opened before. What it takes from other files is then not looked for, which
-        takes longer than to read a few images.
+        Whether it was opened before. What it takes from other files, and sizes, are then not looked
+        at, which takes longer than to read a few images.
 
     Yields
     ------
@@ -32,7 +36,8 @@ def open_hdf5(path, *, what="HDF5", is_known=False):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no HDF5 file, or not a whole one, or takes data from other files.
+        If it is no HDF5 file, or not a whole one, takes data from other files, or declares data of
+        a size that it cannot hold.
     """
     if not os.path.exists(path):
         raise FileNotFoundError(errno.ENOENT, "There is no such file", os.fspath(path))
@@ -41,6 +46,7 @@ def open_hdf5(path, *, what="HDF5", is_known=False):
         with h5py.File(path, "r") as file:
             if not is_known:
                 _check_own(file, path)
+                _check_sizes(file, path)
             yield file
     except (OSError, RuntimeError, KeyError) as error:
         if getattr(error, "errno", None) is not None:  # a folder, locked, not permitted, ...
@@ -68,4 +74,22 @@ def _check_own(file, path):
             )
 
     check("", file)
+    file.visititems(check)
+
+
+def _check_sizes(file, path):
+    """Refuse what would fill the memory by a size that a damaged, or a forged, file declares."""
+    n_bytes = os.path.getsize(path)
+
+    def check(name, item):
+        if not isinstance(item, h5py.Dataset) or item.shape is None:
+            return
+        stored = item.id.get_storage_size()
+        declared = item.dtype.itemsize * math.prod(item.shape)
+        if stored > n_bytes or declared > max(_SMALL, _MOST_COMPRESSED * stored):
+            raise ValueError(
+                f"{path} is damaged: its {name} has the shape {item.shape}, which is more than the "
+                f"file's {n_bytes} bytes can hold."
+            )
+
     file.visititems(check)

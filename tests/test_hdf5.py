@@ -67,3 +67,28 @@ def test_missing_file_and_other_kinds_of_file(tmp_path):
         open_hdf5(tmp_path / "text"),
     ):
         pass
+
+
+def _declare(file):
+    """A dataset of 64 TiB of which nothing is stored."""
+    file.create_dataset("images", (2**30, 256, 256, 1), np.uint8)
+
+
+def _declare_compressed(file):
+    file.create_dataset("images", (2**20, 256, 256, 1), np.uint8, chunks=True, compression=9)
+
+
+@pytest.mark.parametrize("read", [HDF5Images, read_labels, read_poses, skpose.load])
+@pytest.mark.parametrize("declare", [_declare, _declare_compressed])
+def test_declared_sizes_are_looked_at_first(declare, read, tmp_path):
+    with h5py.File(tmp_path / "set.h5", "w") as file:
+        declare(file)
+    with pytest.raises(ValueError, match=r"set\.h5 is damaged: its images has the shape"):
+        read(tmp_path / "set.h5")
+
+
+def test_what_is_well_compressed_is_read(tmp_path):
+    images = np.zeros((1500, 256, 256, 1), np.uint8)  # 98 MB in 0.1
+    with h5py.File(tmp_path / "set.h5", "w") as file:
+        file.create_dataset("images", data=images, compression=9)
+    assert HDF5Images(tmp_path / "set.h5").shape == images.shape

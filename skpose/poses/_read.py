@@ -1,5 +1,6 @@
 """Poses from files, of one animal and of several."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,9 @@ from skpose.poses._tables import COORDS, read_table
 from skpose.skeleton import number_names
 
 __all__ = ["read_poses"]
+
+_SMALL = 2**26  # bytes that may be declared, whatever is stored of them
+_MOST_COMPRESSED = 1100  # times, that deflate reaches on zeros
 
 
 def read_poses(path, *, frame_rate=None):
@@ -68,6 +72,7 @@ def read_poses(path, *, frame_rate=None):
 def _read_npz(path):
     try:
         with path.open("rb") as content, np.load(content) as file:
+            _check_sizes(file.zip)
             arrays = {name: file[name] for name in file.files}
     except Exception as error:  # zipfile's, zlib's and NumPy's have nothing in common
         raise ValueError(f"{path} cannot be read as .npz: {error}.") from error
@@ -92,6 +97,21 @@ def _read_npz(path):
         "frames": None if "frames" not in arrays else _as_numbers(arrays["frames"]),
         "times": arrays.get("times"),
     }
+
+
+def _check_sizes(file):
+    """Refuse arrays whose declared size is not that of what is stored, before it is allocated."""
+    for info in file.infolist():
+        with file.open(info) as member:
+            is_first = np.lib.format.read_magic(member) == (1, 0)
+            name = "read_array_header_1_0" if is_first else "read_array_header_2_0"
+            shape, _, dtype = getattr(np.lib.format, name)(member)
+            n_bytes = info.file_size - member.tell()
+        is_bomb = info.file_size > max(_SMALL, _MOST_COMPRESSED * info.compress_size)
+        if is_bomb or (not dtype.hasobject and math.prod(shape) * dtype.itemsize != n_bytes):
+            raise ValueError(
+                f"its {info.filename} declares the shape {shape}, which it cannot hold"
+            )
 
 
 def _read_table(path):

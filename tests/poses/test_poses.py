@@ -1,4 +1,5 @@
 import pickle
+import zipfile
 
 import h5py
 import numpy as np
@@ -375,3 +376,23 @@ def test_rows_that_stay_on_disk_are_written(tmp_path):
     rows[:] = np.arange(60).reshape(5, 4, 3)
     poses = read_poses(write_rows(tmp_path / "poses.npz", rows, names=NAMES))
     np.testing.assert_array_equal(to_numpy(poses)[0], rows[..., :2])
+
+
+@pytest.mark.parametrize("shape", [(2**40, 2, 2), (3, 2, 2)])
+def test_declared_sizes_of_npz_are_looked_at_first(tmp_path, shape):
+    path = tmp_path / "poses.npz"
+    with zipfile.ZipFile(path, "w") as file, file.open("keypoints.npy", "w") as member:
+        np.lib.format.write_array_header_1_0(
+            member, {"descr": "<f4", "fortran_order": False, "shape": shape}
+        )
+        member.write(bytes(4 * 16))
+    with pytest.raises(ValueError, match=r"poses\.npz cannot be read .*which it cannot hold"):
+        read_poses(path)
+
+
+def test_npz_that_inflates_beyond_reason_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("skpose.poses._read._MOST_COMPRESSED", 100)
+    path = tmp_path / "poses.npz"
+    np.savez_compressed(path, keypoints=np.zeros((2**24, 1, 2), np.float32))
+    with pytest.raises(ValueError, match=r"poses\.npz cannot be read .*which it cannot hold"):
+        read_poses(path)
