@@ -2,6 +2,7 @@
 
 import errno
 import os
+import struct
 import threading
 import warnings
 
@@ -85,8 +86,13 @@ def _find_stream(container, path):
     ]
     if not streams:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-        raise ValueError(f"{path} has no video stream; it has {kinds}.")
+        raise ValueError(
+            f"{path} has no video stream; it has {kinds}. It is no video, or cut short within its "
+            "table of contents."
+        )
     stream = streams[0]
+    if stream.codec_context is None and ends_amid_box(path):
+        raise ValueError(f"{path} is cut short within its table of contents, so it has no frames.")
     if stream.codec_context is None:
         raise ValueError(
             f"{path} is compressed in a way (codec) that this build of FFmpeg does not know. "
@@ -95,6 +101,21 @@ def _find_stream(container, path):
     if not stream.width or not stream.height:
         raise ValueError(f"{path} has a video stream without a frame: it is damaged or cut short.")
     return stream
+
+
+def ends_amid_box(path):
+    """Whether a file ends before one of the boxes of which an MP4 or MOV file is made up does."""
+    n_bytes, at = os.path.getsize(path), 0
+    with open(path, "rb") as file:
+        while at + 8 <= n_bytes:
+            file.seek(at)
+            size, kind = struct.unpack(">I4s", file.read(8))
+            if size == 1:  # its size follows, in 8 bytes
+                size = int.from_bytes(file.read(8), "big")
+            if size < 8 or not kind.isascii():  # it goes on to the end, or is no box
+                return False
+            at += size
+    return at > n_bytes
 
 
 def decode(container, stream, use):
@@ -199,9 +220,16 @@ class FrameReader:
         else:
             frame = self._find(number)
             if frame is not None:
+                if frame.is_corrupt:
+                    self._warn(
+                        f"Frame {number} of {self.path} is damaged; parts of it are made up."
+                    )
                 return frame
             frame = self._substitute(number)
-        self._warn(number)
+        self._warn(
+            f"Frame {number} of {self.path} cannot be decoded; frame {self._stand_ins[number]} "
+            "stands in its place."
+        )
         return frame
 
     def _find(self, number):
@@ -306,10 +334,5 @@ class FrameReader:
             self._last = (number, self._last[1])
         return shown[1]
 
-    def _warn(self, number):
-        warnings.warn(
-            f"Frame {number} of {self.path} cannot be decoded; frame {self._stand_ins[number]} "
-            "stands in its place.",
-            UserWarning,
-            stacklevel=4,
-        )
+    def _warn(self, message):
+        warnings.warn(message, UserWarning, stacklevel=4)

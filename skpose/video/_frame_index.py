@@ -7,9 +7,11 @@ a frame's number is its place among them; every frame that is decoded is told by
 
 import numpy as np
 
-from skpose.video._decoder import decode, import_av, open_video
+from skpose.video._decoder import decode, ends_amid_box, import_av, open_video
 
 __all__ = ["FrameIndex", "read_index"]
+
+_MP4 = ("mov,mp4,m4a,3gp,3g2,mj2",)  # what FFmpeg calls it
 
 
 class FrameIndex:
@@ -27,15 +29,18 @@ class FrameIndex:
         place in the file, which allows no seeking.
     times : ndarray of shape (n_frames,)
         When each frame is shown in seconds after the first.
+    is_cut_short : bool, default=False
+        Whether the file has fewer frames than it should have.
     n_expected : int or None
-        How many frames the file should have, if it is cut short.
+        How many it should have, if it is cut short and that is known.
     """
 
-    def __init__(self, keys, entries, *, use, times, n_expected=None):
+    def __init__(self, keys, entries, *, use, times, is_cut_short=False, n_expected=None):
         self.keys = keys
         self.entries = entries
         self.use = use
         self.times = times
+        self.is_cut_short = is_cut_short
         self.n_expected = n_expected
         self._order = np.argsort(keys, kind="stable")
         self._sorted = keys[self._order]
@@ -70,10 +75,12 @@ def read_index(path):
     """
     container, stream = open_video(path)
     with container:
-        packets, n_hidden, is_broken = _packets(container, stream)
+        packets, n_hidden, ends_broken = _packets(container, stream)
         use, is_ordered = _choose_stamps(packets, container, stream)
         spacing = float(stream.time_base or 0) if use != "count" else 1 / (_rate(stream) or 25.0)
-        n_expected = _count_expected(packets, n_hidden, is_broken, stream)
+        n_expected = _count_expected(packets, n_hidden, ends_broken, container, stream)
+        ends_broken = ends_broken or (container.format.name in _MP4 and ends_amid_box(path))
+        is_cut_short = ends_broken or n_expected is not None
     if use == "count":
         keys = np.arange(len(packets), dtype=np.int64)
     else:
@@ -81,13 +88,14 @@ def read_index(path):
     entry_keys = keys[np.array([packet[2] for packet in packets], dtype=bool)]
     if not is_ordered:
         keys = _decode_order(path, use)
-    elif n_expected is not None:
+    elif is_cut_short:
         keys = _before_gap(np.sort(keys), packets[-1])
     else:
         keys = np.sort(keys)
     times = np.sort(keys) * spacing
     times -= times[:1]
-    index = FrameIndex(keys, (), use=use, times=times, n_expected=n_expected)
+    index = FrameIndex(keys, (), use=use, times=times)
+    index.is_cut_short, index.n_expected = is_cut_short, n_expected
     numbers = [index.number(key) for key in entry_keys]
     index.entries = np.array(sorted(n for n in numbers if n is not None), dtype=np.int64)
     return index
@@ -96,21 +104,22 @@ def read_index(path):
 def _packets(container, stream):
     """Give times, kind and duration of the compressed frames that are whole, in their order.
 
-    Also how many others are not to be shown, and whether the file is seen to be broken.
+    Also how many others are not to be shown, and whether the file ends amid a frame.
     """
     av = import_av()
-    found, n_hidden, is_broken = [], 0, False
+    found, n_hidden, ends_broken = [], 0, False
     packets = container.demux(stream)
     while True:
         try:
             packet = next(packets)
         except StopIteration:
-            return found, n_hidden, is_broken
+            return found, n_hidden, ends_broken
         except av.error.FFmpegError:  # what went before is good
             return found, n_hidden, True
+        ends_broken = packet.is_corrupt or (ends_broken and not packet.size)
         if packet.is_corrupt:
-            is_broken = True
-        elif packet.is_discard:  # an edit list leaves it out
+            continue
+        if packet.is_discard:  # an edit list leaves it out
             n_hidden += 1
         elif packet.size:
             found.append((packet.pts, packet.dts, packet.is_keyframe, packet.duration))
@@ -146,17 +155,38 @@ def _decode_order(path, use):
         return np.array([f.pts for f in decode(container, stream, use)], dtype=np.int64)
 
 
-def _count_expected(packets, n_hidden, is_broken, stream):
-    """Give how many frames the file's head promises, or None if it has them."""
+def _count_expected(packets, n_hidden, ends_broken, container, stream):
+    """Give how many frames the file's head promises, or None if it has them, or promises none."""
+    if not packets:
+        return None
+    ends = [(p if p is not None else d or 0) + (length or 0) for p, d, _, length in packets]
+    start, end = stream.start_time or 0, max(ends)
     n_promised = stream.frames - n_hidden
-    if n_promised <= len(packets) or not packets or stream.duration is None:
+    if not stream.frames:  # the head has no number, but perhaps says when the last frame ends
+        promised = _promised_end(container, stream)
+        spacing = (end - start) / len(packets)
+        is_short = promised is not None and promised - end > 1.5 * spacing > 0
+        return round((promised - start) / spacing) if is_short else None
+    if n_promised <= len(packets) or stream.duration is None:
         return None
     # An edit list can leave out others too, so the duration must be missed as well.
-    start = stream.start_time or 0
-    ends = [(p if p is not None else d or 0) + (length or 0) for p, d, _, length in packets]
-    spacing = stream.duration / n_promised
-    is_short = max(ends) < start + stream.duration - 1.5 * spacing
-    return n_promised if is_short or is_broken else None
+    is_short = end < start + stream.duration - 1.5 * stream.duration / n_promised
+    return n_promised if is_short or ends_broken else None
+
+
+def _promised_end(container, stream):
+    """Return the time at which a Matroska or FLV file says that it ends, in the stream's units."""
+    if container.format.name not in ("matroska,webm", "flv"):
+        return None  # FFmpeg would tell that of what is there
+    text = {key.upper(): value for key, value in stream.metadata.items()}.get("DURATION")
+    if text is not None:
+        hours, minutes, seconds = text.split(":")
+        duration = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    elif container.duration and len(container.streams) == 1:  # of the longest stream
+        duration = container.duration / 1e6
+    else:
+        return None
+    return duration / float(stream.time_base)
 
 
 def _before_gap(keys, last):

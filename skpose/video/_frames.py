@@ -1,10 +1,11 @@
 """The frames of a video as an array that stays on disk."""
 
-from collections import deque
+from collections import OrderedDict, deque
 from concurrent.futures import ThreadPoolExecutor
 import os
 import threading
 import warnings
+import weakref
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from skpose.video._frame_index import read_index
 
 __all__ = ["VideoFrames"]
 
+_MOST_OPEN = 64  # files, of all videos together
 _MOST_THREADS = 4
 _LEAST_FOR_THREADS = 8  # frames
 _MOST_WAITING = 32  # frames that are decoded and not converted yet
@@ -69,8 +71,9 @@ class VideoFrames(LazyArray):
     Warns
     -----
     UserWarning
-        If the file is cut short; the frames that it has are given. If a frame is damaged; the one
-        before stands in its place.
+        If the file is cut short; the frames that it has are given. If a frame cannot be decoded;
+        the one before stands in its place. If the decoder says that it made up parts of a damaged
+        one; it notices few of them, as most kinds of video have no checksums.
 
     See Also
     --------
@@ -124,16 +127,17 @@ class VideoFrames(LazyArray):
         super().__init__(len(self._frames), (self._region[3], self._region[2], n_channels))
         self._full_size = (height, width)
         self._index = self._index[:: int(step)].copy()
+        self._reader.close()  # until a frame is asked for: there may be hundreds of videos
         self._warn_if_cut_short()
 
     def _warn_if_cut_short(self):
+        if not self._frames.is_cut_short:
+            return
         n_frames, n_expected = len(self._frames), self._frames.n_expected
-        if n_expected is not None:
-            warnings.warn(
-                f"{self.path} is cut short: it has {n_frames} of {n_expected} frames.",
-                UserWarning,
-                stacklevel=3,
-            )
+        said = f"it has {n_frames} of {n_expected} frames"
+        if n_expected is None or n_expected <= n_frames:
+            said = f"it ends amid a frame, after {n_frames} whole ones"
+        warnings.warn(f"{self.path} is cut short: {said}.", UserWarning, stacklevel=3)
 
     def _open(self):
         self._reader = FrameReader(self.path, self._frames)
@@ -197,6 +201,7 @@ class VideoFrames(LazyArray):
 
     def _read(self, positions):
         with self._lock:
+            _keep_open(self)
             return self._convert(self._reader, positions)
 
     def _convert(self, reader, positions):
@@ -234,6 +239,24 @@ class VideoFrames(LazyArray):
     def _check_same_file(self):
         if _stamp(self.path) != self._stamp:
             raise ValueError(f"{self.path} has changed since it was opened. Open it again.")
+
+
+_open_videos = OrderedDict()  # of id: weak reference, the one that was read last at the end
+_opening = threading.Lock()
+
+
+def _keep_open(frames):
+    """Note that a video is read, and close the one that was not for longest if there are many."""
+    with _opening:
+        _open_videos[id(frames)] = weakref.ref(frames)
+        _open_videos.move_to_end(id(frames))
+        if len(_open_videos) <= _MOST_OPEN:
+            return
+        _, oldest = _open_videos.popitem(last=False)
+    oldest = oldest()
+    if oldest is not None and oldest._lock.acquire(blocking=False):  # else it is being read
+        oldest._reader.close()
+        oldest._lock.release()
 
 
 def _usable_cpus():

@@ -262,6 +262,57 @@ def test_what_is_no_video_is_told(name, content, tmp_path):
         VideoFrames(tmp_path / name)
 
 
+def test_a_frame_of_which_parts_are_made_up_is_told(numbered, tmp_path):
+    path = numbered.write(tmp_path / "damaged.mp4", 24)
+    with av.open(str(path)) as file:
+        packet = next(file.demux(video=0))
+    content = bytearray(path.read_bytes())
+    content[packet.pos + packet.size - 8] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.warns(UserWarning, match=r"Frame 0 of .*damaged\.mp4 is damaged; parts of it are"):
+        VideoFrames(path)
+
+
+def test_hundreds_of_videos_are_not_open_at_a_time(video, numbered):
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+    try:
+        videos = [VideoFrames(video) for _ in range(300)]
+        for number in (7, 8):
+            assert {numbered.number(X[number]) for X in videos} == {number}
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+CUT = {
+    "cut.mkv": {},
+    "cut.webm": {"codec": "libvpx-vp9"},
+    "cut.flv": {"codec": "flv"},
+    "cut.mp4": {"container_options": {"movflags": "frag_keyframe+empty_moov"}},
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+@pytest.mark.parametrize("share", [0.9, 0.66])
+def test_a_file_without_a_number_of_frames_that_is_cut_is_told(name, share, numbered, tmp_path):
+    path = numbered.write(tmp_path / name, 60, **CUT[name])
+    assert len(VideoFrames(path)) == 60  # and no warning
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    said = "ends amid a frame, after" if name == "cut.mp4" else "has .* of [56]. frames"
+    with pytest.warns(UserWarning, match=rf"{name} is cut short: it {said}"):
+        X = VideoFrames(path)
+    assert 20 < len(X) < 60
+
+
+def test_a_cut_within_the_index_is_told(numbered, tmp_path):
+    path = numbered.write(tmp_path / "cut.mp4", 60)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"stsz") + 40])
+    with pytest.raises(ValueError, match=r"cut\.mp4 .*cut short (with|so that its table of)"):
+        VideoFrames(path)
+
+
 def test_an_index_that_is_missing_is_told(video, tmp_path):
     path = tmp_path / "cut.mp4"
     path.write_bytes(video.read_bytes()[:1000])
