@@ -1,6 +1,7 @@
 """The few things that Keras leaves to its backends. The only module that imports one of them."""
 
 from contextlib import contextmanager, suppress
+from inspect import isfunction
 import logging
 import multiprocessing
 import os
@@ -12,11 +13,12 @@ import numpy as np
 from skpose._threads import threads_wanted
 
 __all__ = [
-    "avoid_all_reduce",
     "check_process",
     "compile_prediction",
     "convert_to_onnx",
+    "current_graph",
     "expect_compilation",
+    "free_memory",
     "jit_compile",
     "prepare_process",
     "share_machine",
@@ -85,27 +87,58 @@ def _share_with_tensorflow():
                 memory.set_memory_growth(gpu, True)
 
 
-def avoid_all_reduce(optimizer):
-    """Keep the training steps of an optimizer from staying in memory for ever.
+def current_graph():
+    """Return the graph of TensorFlow that is being traced, None if there is none."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
 
-    Under TensorFlow, Keras sums gradients over replicas by an operation that has a gradient of its
-    own. TensorFlow registers that for the life of the process, and with it the whole graph of the
-    step: megabytes for each `fit`. With one replica there is nothing to sum.
+    return None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+
+
+def free_memory(graphs):
+    """Free what TensorFlow would keep of a training, or of a compilation, for ever.
+
+    Operations with a gradient of their own, as SiLU and the sum of gradients over replicas,
+    register it for the life of the process, and with it the whole graph: megabytes for each `fit`.
+    And each variable leaves a kernel behind. Nothing that goes on working needs them.
 
     Parameters
     ----------
-    optimizer : keras.optimizers.Optimizer
-        Changed; not used yet.
+    graphs : iterable of tf.Graph
+        Graphs that are traced to their end, whose gradients are found.
     """
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    strategy = getattr(optimizer, "_distribution_strategy", None)  # TensorFlow's alone
-    is_single = strategy is not None and strategy.num_replicas_in_sync == 1
-    if is_single and hasattr(optimizer, "_all_reduce_sum_gradients"):
-        optimizer._all_reduce_sum_gradients = _sum_over_one_replica
+    if keras.backend.backend() != "tensorflow":
+        return
+    graphs = set(graphs)
+    with suppress(ImportError, AttributeError, KeyError):  # they are not of TensorFlow's public API
+        from tensorflow.python.eager import context
+        from tensorflow.python.framework import ops
+
+        registered = ops.gradient_registry._registry
+        for name in list(registered):
+            if name.startswith("CustomGradient-") and graphs & _graphs_in(registered[name]["type"]):
+                del registered[name]
+        context.context().clear_kernel_cache()
 
 
-def _sum_over_one_replica(grads_and_vars):
-    return grads_and_vars
+def _graphs_in(function):
+    """Return the graphs of the tensors that a function has from where it was defined."""
+    graphs, seen, todo = set(), set(), [function]
+    while todo:
+        thing = todo.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, list | tuple):
+            todo += thing
+        elif isfunction(thing):
+            for cell in thing.__closure__ or ():
+                with suppress(ValueError):  # it is empty
+                    todo.append(cell.cell_contents)
+        else:
+            graphs.add(getattr(thing, "graph", None))
+    return graphs - {None}
 
 
 @contextmanager
@@ -157,6 +190,7 @@ def _compile_tensorflow(model, function):
                 signature = [tf.TensorSpec((None, *size), tf.uint8)]
                 traced = tf.function(function, input_signature=signature, autograph=False)
                 compiled[size] = traced.get_concrete_function()
+                free_memory([compiled[size].graph])
 
     def predict(images):
         size = images.shape[1:]

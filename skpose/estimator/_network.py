@@ -1,7 +1,11 @@
 """The network that is trained: images and keypoints go in, everything between is on the device."""
 
+from weakref import WeakSet
+
 import keras
 from keras import ops
+
+from skpose.estimator._backend import current_graph
 
 __all__ = ["PoseNetwork"]
 
@@ -43,6 +47,7 @@ class PoseNetwork(keras.Model):
         self.stride = stride
         self.pixel_size = pixel_size
         self.error_tracker = keras.metrics.Mean(name="keypoint_error")
+        self.graphs = WeakSet()  # in which its loss was traced
         self._emit_keypoint_maps = _without_other_maps(network, find.n_keypoints)
 
     def build(self, input_shape):
@@ -79,6 +84,8 @@ class PoseNetwork(keras.Model):
 
         The error is that of maps of height 255, so that it compares with DeepPoseKit's.
         """
+        if (graph := current_graph()) is not None:
+            self.graphs.add(graph)
         target, known = self.draw.draw(y)
         if sample_weight is not None:
             known = known * ops.cast(sample_weight, "float32")[:, None]

@@ -7,7 +7,7 @@ import warnings
 import keras
 import numpy as np
 
-from skpose.estimator._backend import avoid_all_reduce, expect_compilation, jit_compile
+from skpose.estimator._backend import expect_compilation, free_memory, jit_compile
 from skpose.estimator._callbacks import BestEpoch, ShowProgress
 from skpose.estimator._network import PoseNetwork
 from skpose.layers import ConfidenceMapDrawing, Maxima, SubpixelMaxima
@@ -95,7 +95,6 @@ def compile_network(model, optimizer, learning_rate):
         optimizer = keras.optimizers.get(optimizer)
     else:
         optimizer = type(optimizer).from_config(optimizer.get_config())
-    avoid_all_reduce(optimizer)
     model.compile(optimizer=optimizer, jit_compile=jit_compile())
     model.optimizer.build(model.trainable_variables)
 
@@ -213,6 +212,7 @@ class TrainingRun:
             for callback in everyone:
                 callback.set_model(None)  # what a user keeps of these does not keep the network
             frozen.thaw(model)
+            free_memory(model.graphs)
             for batches in (training, validation):
                 if batches is not None:
                     batches.release()
