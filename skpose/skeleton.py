@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from skpose._files import begins_with, check_output, replacing
+from skpose._files import begins_with, check_output, reading, replacing
 from skpose._text_tables import NOTHING, read_named_rows
 
 __all__ = ["Skeleton"]
@@ -236,19 +236,20 @@ class Skeleton:
         ValueError
             If it is no such table in UTF-8 with commas, or its rows contradict each other.
         """
-        columns, rows = read_named_rows(path)
-        if not rows or not {"name", "parent"} <= set(columns):
-            raise ValueError(
-                f"{path} is not a skeleton table: it needs a header with the columns "
-                "name, parent and (optionally) swap, and a row for each bodypart."
-            )
-        names = [row["name"] for row in rows]
-        none = set(NOTHING) - set(names)  # a bodypart may be called NA
-        table = {
-            key: ["" if row.get(key, "") in none else row[key] for row in rows]
-            for key in ("parent", "swap")
-        }
-        return cls.from_dict({"name": names, **table})
+        with reading(path, "a skeleton"):
+            columns, rows = read_named_rows(path)
+            if not rows or not {"name", "parent"} <= set(columns):
+                raise ValueError(
+                    f"{path} is not a skeleton table: it needs a header with the columns "
+                    "name, parent and (optionally) swap, and a row for each bodypart."
+                )
+            names = [row["name"] for row in rows]
+            none = set(NOTHING) - set(names)  # a bodypart may be called NA
+            table = {
+                key: ["" if row.get(key, "") in none else row[key] for row in rows]
+                for key in ("parent", "swap")
+            }
+            return cls.from_dict({"name": names, **table})
 
     @classmethod
     def from_frame(cls, frame):

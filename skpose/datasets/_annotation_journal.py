@@ -72,7 +72,8 @@ def journal_of(path):
 def read_lines(path):
     """Return the lines that are in the journal of an annotation set now; empty if there is none.
 
-    A last line without an end is left out: a process was killed before it had finished it.
+    A last line without an end is left out: a process was killed before it had finished it. One that
+    has zeros is damaged otherwise, and stays.
 
     To be called before the HDF5 file is opened: edits go from the journal into the file, so what
     left the journal meanwhile is found in the file, but not the other way round.
@@ -82,7 +83,8 @@ def read_lines(path):
         content = journal_of(path).read_bytes()
     except FileNotFoundError:
         return b""
-    return content[: content.rfind(b"\n") + 1]
+    length = content.rfind(b"\n") + 1
+    return content if b"\0" in content[length:] else content[:length]
 
 
 def parse_journal(content, mark, path):
@@ -122,7 +124,7 @@ def parse_journal(content, mark, path):
             stacklevel=2,
         )
         return none
-    lines = content.split(b"\n")[:-1]
+    lines = content.removesuffix(b"\n").split(b"\n")
     edits, seq, damaged = {}, mark.seq, []
     with reading(journal_of(path), "a journal of edits"):
         for number, line in enumerate(lines, start=1):
@@ -139,7 +141,7 @@ def parse_journal(content, mark, path):
             UserWarning,
             stacklevel=2,
         )
-    head = _read_head(lines[0], path) if lines else None
+    head = _read_head(lines[0], path)
     return Journal(edits, seq, damaged, head and head.get("begun_on"), is_ours=True)
 
 
@@ -305,6 +307,8 @@ def append_edits(path, mark, edits, read_checksum):
     if last <= mark.seq:  # a new one, or all of it is in the HDF5 file
         head = {"journal": _VERSION, "id": mark.id, "after": mark.seq, "begun_on": read_checksum()}
         length, line = 0, _format_line(head, mark.id) + line
+    elif not content.endswith(b"\n"):
+        line = b"\n" + line
     _append(journal, length, line)
     if not content:
         shutil.copymode(path, journal)  # who may change the set may go on with its journal
@@ -313,7 +317,7 @@ def append_edits(path, mark, edits, read_checksum):
 
 
 def _last_seq(content, id):
-    for line in reversed(content.split(b"\n")[:-1]):
+    for line in reversed(content.split(b"\n")):
         said = _check_line(line, id)
         if said is not None:
             return said.get("seq", 0)

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skpose._files import reading
-from skpose.datasets._image_files import ImageFiles
+from skpose.datasets._image_files import open_listed
 from skpose.skeleton import Skeleton
 
 
@@ -127,7 +127,7 @@ def read_coco(
             UserWarning,
             stacklevel=2,
         )
-    images = ImageFiles(files, n_channels=n_channels, image_size=image_size)
+    images = open_listed(files, path, n_channels=n_channels, image_size=image_size)
     keypoints = table[..., :2]
     if return_X_y:
         return images, keypoints

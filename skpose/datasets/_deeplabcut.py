@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import Bunch
 
-from skpose.datasets._image_files import ImageFiles
+from skpose.datasets._image_files import open_listed
 from skpose.poses import read_table
 from skpose.skeleton import Skeleton
 
@@ -125,7 +125,7 @@ def read_deeplabcut(
     files = [file for table in tables for file in table.files]
     if not files:
         raise ValueError(f"The label files of {path} list no frames.")
-    images = ImageFiles(files, n_channels=n_channels, image_size=image_size)
+    images = open_listed(files, path, n_channels=n_channels, image_size=image_size)
     _check_sizes(images, tables)
     if return_X_y:
         return images, keypoints

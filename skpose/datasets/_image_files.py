@@ -118,6 +118,14 @@ class ImageFiles(LazyArray):
             )
 
 
+def open_listed(files, table, **options):
+    """Open the image files that a table of labels lists; an error about them names the table."""
+    try:
+        return ImageFiles(files, **options)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{table} lists images that are not there: {error}") from error
+
+
 def read_image(path):
     """Read an image file.
 

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skpose._files import reading
+from skpose._hdf5 import check_sound, open_hdf5
 from skpose.individuals._tracks import sort_tracks
 from skpose.preprocessing import body_axes
 from skpose.skeleton import Skeleton
@@ -59,6 +60,9 @@ def read_sleap(path, *, video=0, anchor=None, front=None, back=None):
     if not os.path.exists(path):
         raise FileNotFoundError(errno.ENOENT, "There is no such file", os.fspath(path))
     with reading(path, "a SLEAP file"):
+        check_sound(path, what="a SLEAP file")
+        with open_hdf5(path, what="a SLEAP file"):  # checks sizes, and that its data are its own
+            pass
         labels = _load(path)
         if not 0 <= video < len(labels.videos):
             raise ValueError(f"{path} has {len(labels.videos)} videos, but video is {video}.")

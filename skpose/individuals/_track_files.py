@@ -65,9 +65,23 @@ def _read_csv(path):
         table = table.set_axis(names, axis=1).dropna(how="all")  # spreadsheets add rows of commas
     if "id" in names:
         table["id"] = _as_numbers(table["id"])
+    for name in set(names) & {"frame", "x", "y", "angle"}:
+        table[name] = _read_numbers(table[name], path)
     if table.empty:  # nothing was found, or all is left out; columns of nothing have no type
         table = table.astype({name: float for name in names if name != "id"})
     return table
+
+
+def _read_numbers(column, path):
+    import pandas as pd
+
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = column[numbers.isna() & column.notna()]
+    if len(wrong):
+        raise ValueError(
+            f"{path} has {wrong.iloc[0]!r} in its column {column.name}, which is no number."
+        )
+    return numbers
 
 
 def _as_numbers(ids):

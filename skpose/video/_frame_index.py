@@ -5,6 +5,8 @@ which they are shown, and can only be entered at a keyframe. So all time stamps 
 a frame's number is its place among them; every frame that is decoded is told by its own time stamp.
 """
 
+import re
+
 import numpy as np
 
 from skpose.video._decoder import decode, ends_amid_box, import_av, open_video
@@ -88,7 +90,7 @@ def read_index(path):
     entry_keys = keys[np.array([packet[2] for packet in packets], dtype=bool)]
     if not is_ordered:
         keys = _decode_order(path, use)
-    elif is_cut_short:
+    elif is_cut_short and packets:
         keys = _before_gap(np.sort(keys), packets[-1])
     else:
         keys = np.sort(keys)
@@ -180,8 +182,12 @@ def _promised_end(container, stream):
         return None  # FFmpeg would tell that of what is there
     text = {key.upper(): value for key, value in stream.metadata.items()}.get("DURATION")
     if text is not None:
-        hours, minutes, seconds = text.split(":")
-        duration = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+        match = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", text)
+        if match is None:
+            return None
+        duration = sum(
+            float(part) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)
+        )
     elif container.duration and len(container.streams) == 1:  # of the longest stream
         duration = container.duration / 1e6
     else:

@@ -184,6 +184,19 @@ def test_damaged_line_is_told_and_all_others_are_used(path):
     assert path.with_name("set.h5.journal.damaged").read_bytes() == b"".join(lines)
 
 
+def test_end_of_zeros_is_told_and_edits_go_on_behind_it(path):
+    label(path, 0, 1)
+    label(path, 1, 2)
+    content = bytearray(journal_of(path).read_bytes())
+    content[-40:] = bytes(40)
+    journal_of(path).write_bytes(content)
+    with pytest.warns(UserWarning, match="lines 3 are lost"):
+        expect(path, [1, NAN, NAN, NAN, NAN, NAN])
+    label(path, 2, 3)
+    with pytest.warns(UserWarning, match="lines 3 are lost"):
+        expect(path, [1, NAN, 3, NAN, NAN, NAN])
+
+
 def test_damaged_first_line_costs_no_edit(path):
     label(path, 0, 4)
     content = journal_of(path).read_bytes()
