@@ -1,6 +1,7 @@
 """Files that are made or replaced: checked before any work, and written whole or not at all."""
 
 from contextlib import contextmanager, suppress
+import errno
 import os
 from pathlib import Path
 import platform
@@ -9,6 +10,14 @@ import shutil
 from uuid import uuid4
 from zlib import crc32
 
+try:
+    import resource
+except ImportError:  # Windows has no limits of this kind
+    resource = None
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a full disk
+_NO_ROOM = "so nothing is changed; make room and try again"
+_SPARE = 2**14  # bytes that formats need beside the data
 _PATIENCE = 60.0  # seconds to wait for another process that changes the same file
 
 
@@ -169,10 +178,26 @@ def replacing(path, *, overwrite):
         elif target.exists():
             shutil.copymode(target, temporary)
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if getattr(error, "errno", None) in FULL:
+            raise OSError(
+                error.errno, f"{os.strerror(error.errno)}, {_NO_ROOM}", str(path)
+            ) from error
         raise
     flush(target.parent)
+
+
+def check_room(path, n_bytes):
+    """Raise OSError if there is no room for so many bytes more beside a file, or in one."""
+    free = shutil.disk_usage(Path(path).parent).free
+    if n_bytes > free:
+        said = f"{n_bytes / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free"
+        raise OSError(errno.ENOSPC, said, os.fspath(path))
+    if resource is not None:
+        most, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if most != resource.RLIM_INFINITY and n_bytes + _SPARE > most:
+            raise OSError(errno.EFBIG, f"files may have {most} bytes here", os.fspath(path))
 
 
 @contextmanager
@@ -246,7 +271,7 @@ def locked(path):
     if not target.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     _check_place(target, path)
-    lock = FileLock(f"{target}.lock", timeout=_PATIENCE)
+    lock = FileLock(f"{target}.lock", timeout=_PATIENCE, poll_interval=0.01)
     try:
         lock.acquire()
     except Timeout as error:

@@ -1,6 +1,6 @@
-"""HDF5 files as they are opened for reading: whole ones, whose data lie in themselves."""
+"""HDF5 files: whole ones, whose data lie in themselves, and files that survive a full disk."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 import errno
 import math
 import os
@@ -9,7 +9,7 @@ import sys
 
 import h5py
 
-from skpose._files import check_regular
+from skpose._files import check_regular, check_room
 
 _SMALL = 2**26  # bytes that may be declared, whatever is stored of them
 _MOST_COMPRESSED = 1100  # times, that the usual kinds of compression reach on zeros
@@ -57,6 +57,44 @@ def open_hdf5(path, *, what="HDF5", is_known=False):
             f"{path} cannot be read as {what}: it is another kind of file, or damaged or cut short "
             f"({error})."
         ) from error
+
+
+@contextmanager
+def create_hdf5(path, n_bytes, *, mode="x"):
+    """Open a new HDF5 file, or a copy of one, for writing.
+
+    HDF5's library crashes the process if the disk is full when it closes a file. So there must be
+    room before, and what there is of the file is dropped if it is used up meanwhile.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, which is thrown away if writing fails.
+    n_bytes : int
+        How many bytes are written, about.
+    mode : {"x", "r+"}, default="x"
+        Whether it is new.
+
+    Yields
+    ------
+    h5py.File
+
+    Raises
+    ------
+    OSError
+        If the disk is full.
+    """
+    check_room(path, n_bytes)
+    file = h5py.File(path, mode)
+    try:
+        yield file
+        file.flush()
+    except BaseException:
+        os.truncate(path, 0)  # makes room for what closing writes
+        with suppress(OSError, RuntimeError):
+            file.close()
+        raise
+    file.close()
 
 
 def check_sound(path, *, what):

@@ -181,35 +181,6 @@ def test_killed_process_leaves_the_old_file_whole(tmp_path):
         assert data.keypoints[:2, 0, 0].tolist() == [5.0, 3.0]
 
 
-@posix
-def test_two_processes_on_one_set_lose_nothing(tmp_path):
-    path = tmp_path / "set.h5"
-    images = np.zeros((40, 6, 8, 1), dtype=np.uint8)
-    write_annotations(path, images, skeleton=Skeleton(["a", "b"]))
-    code = """
-import sys
-import numpy as np
-from skpose.datasets import append_images, update_annotations, write_guesses
-path, first = sys.argv[1], int(sys.argv[2])
-for i in range(first, 40, 2):
-    update_annotations(path, [i], np.full((1, 2, 2), float(i + 1)))
-    write_guesses(path, np.arange(40), np.full((40, 2, 2), 0.5))
-    if i % 4 == first:
-        append_images(path, np.full((1, 6, 8, 1), i, dtype=np.uint8))
-"""
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code, str(path), str(first)]) for first in (0, 1)
-    ]
-    assert [process.wait() for process in processes] == [0, 0]
-    data = read_annotations(path, frames="all")
-    assert len(data.images) == 40 + 20
-    expected = np.arange(1.0, 41)[:, np.newaxis, np.newaxis]
-    np.testing.assert_array_equal(data.keypoints[:40], np.broadcast_to(expected, (40, 2, 2)))
-    assert sorted(np.asarray(data.images)[40:, 0, 0, 0]) == sorted(
-        [i for first in (0, 1) for i in range(first, 40, 4)]
-    )
-
-
 def test_a_program_that_knows_no_lock_is_noticed(path):
     def change():
         with changing(path) as new:

@@ -1,6 +1,9 @@
 """The command line: a group of commands, each in a module of its own."""
 
+from contextlib import contextmanager
 import os
+import signal
+import threading
 
 import click
 
@@ -24,9 +27,14 @@ class _Group(click.Group):
         if ctx.params.get("traceback"):
             return super().invoke(ctx)
         try:
-            return super().invoke(ctx)
+            with _terminable():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except KeyboardInterrupt as interrupt:
+            notes = getattr(interrupt, "__notes__", ())
+            kept = " ".join(notes) or "What was at work is not written."
+            raise click.ClickException(f"Stopped. {kept}") from None
         except Exception as error:
             raise explain(error) from error
 
@@ -40,6 +48,19 @@ class _Group(click.Group):
         ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+@contextmanager
+def _terminable():
+    """Let SIGTERM do what Ctrl-C does: stop, and say what is kept."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

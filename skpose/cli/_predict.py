@@ -70,15 +70,11 @@ def _predict_videos(model_file, paths, out, ending, jobs, options):
     elif out.suffix and not out.is_dir():
         raise click.UsageError(f"--out must be a folder for {len(paths)} videos, but is {out}.")
     estimator = skpose.load(model_file)
-    try:
-        if is_folder:
-            options |= {"ending": ending, "n_jobs": jobs}
-            predict_videos(estimator, paths, out=out, verbose=1, **options)
-        else:
-            predict_video(estimator, paths[0], out=out, verbose=1, **options)
-    except KeyboardInterrupt as interrupt:
-        notes = getattr(interrupt, "__notes__", ())
-        raise click.ClickException("Stopped. " + " ".join(notes)) from None
+    if is_folder:
+        options |= {"ending": ending, "n_jobs": jobs}
+        predict_videos(estimator, paths, out=out, verbose=1, **options)
+    else:
+        predict_video(estimator, paths[0], out=out, verbose=1, **options)
     click.echo(f"The poses are in {out}")
 
 

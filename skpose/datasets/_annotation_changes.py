@@ -1,14 +1,15 @@
 """Annotation sets that are made, joined and changed, each as a whole or not at all."""
 
 from contextlib import contextmanager, suppress
+import math
+import os
 from pathlib import Path
 import shutil
 
-import h5py
 import numpy as np
 
-from skpose._files import changing, check_output, holds_hdf5, locked, replacing
-from skpose._hdf5 import open_hdf5
+from skpose._files import changing, check_output, check_room, holds_hdf5, locked, replacing
+from skpose._hdf5 import create_hdf5, open_hdf5
 from skpose.base import check_images
 from skpose.datasets import _annotation_journal as journals
 from skpose.datasets._annotation_checks import (
@@ -102,7 +103,7 @@ def write_annotations(
         len(images), len(skeleton), keypoints, annotated, occluded, videos, frame_numbers
     )
     _check_new(path, overwrite)
-    with _making(path, overwrite) as new, h5py.File(new, "x") as file:
+    with _making(path, overwrite) as new, create_hdf5(new, _n_bytes_of([images])) as file:
         create_images(file, [images])
         create_labels(file, labels)
         swaps = skeleton.swap_index
@@ -177,7 +178,7 @@ def append_images(
         labels = check_labels(
             len(images), len(stored.table), keypoints, annotated, occluded, videos, frame_numbers
         )
-        with h5py.File(new, "x") as file:
+        with create_hdf5(new, _n_bytes_of([old, images])) as file:
             create_images(file, [old, images])
             create_labels(file, Labels.join([Labels.of(stored), labels]), stored.mark)
             with open_hdf5(path) as old_file:
@@ -251,7 +252,7 @@ def _merge(sets, new):
     names = max((stored.names for stored in sets if stored.names), key=_n_bytes, default=None)
     for stored, its_images in zip(sets, images, strict=True):
         _check_alike(stored, its_images, sets[0], images[0], names)
-    with h5py.File(new, "x") as file:
+    with create_hdf5(new, _n_bytes_of(images)) as file:
         create_images(file, images)
         create_labels(file, Labels.join([Labels.of(stored) for stored in sets]))
         create_skeleton(file, sets[0].table, names)
@@ -386,8 +387,9 @@ def _rewriting(path):
     with changing(path, done=lambda: journals.remove_journal(path, stored.journal)) as new:
         stored = read_stored(path)
         yield stored
+        check_room(new, os.path.getsize(path))
         shutil.copyfile(path, new)
-        with h5py.File(new, "r+") as file:
+        with create_hdf5(new, stored.coordinates.nbytes, mode="r+") as file:
             create_labels(file, Labels.of(stored), stored.mark)
 
 
@@ -443,6 +445,10 @@ def _check_alike(stored, images, first, first_images, names):
 def _size(images):
     height, width, n_channels = images.shape[1:]
     return f"{height} x {width} x {n_channels}"
+
+
+def _n_bytes_of(sources):
+    return sum(math.prod(source.shape) for source in sources)
 
 
 def _n_bytes(names):

@@ -5,10 +5,13 @@ damaged files can crash it; here only numbers and texts are read.
 """
 
 import io
+import math
 import pickle
 
 import h5py
 import numpy as np
+
+from skpose._hdf5 import create_hdf5
 
 __all__ = ["is_table", "read_table", "write_table"]
 
@@ -147,7 +150,7 @@ def write_table(path, blocks, *, levels, names, index, shape, dtype):
     dtype : dtype
         Of the values.
     """
-    with h5py.File(path, "w") as file:
+    with create_hdf5(path, math.prod(shape) * np.dtype(dtype).itemsize) as file:
         _set(file, CLASS="GROUP", PYTABLES_FORMAT_VERSION="2.1", TITLE="", VERSION="1.0")
         group = file.create_group("df_with_missing")  # the name that DeepLabCut gives
         _set(group, CLASS="GROUP", TITLE="", VERSION="1.0", pandas_type="frame")

@@ -76,13 +76,14 @@ def save(estimator, path, *, overwrite=False):
     >>> skpose.load("mean.skpose").score(X, y) == pipeline.score(X, y)
     True
     """
-    import h5py
+    from skpose._hdf5 import create_hdf5
 
     check_model_path(path, overwrite=overwrite)
     tree, arrays = encode(estimator)
     check_is_fitted(estimator)
     header = json.dumps(tree)
-    with replacing(path, overwrite=overwrite) as temporary, h5py.File(temporary, "w") as file:
+    n_bytes = sum(np.asarray(array).nbytes for array in arrays)
+    with replacing(path, overwrite=overwrite) as new, create_hdf5(new, n_bytes) as file:
         file.attrs["skpose_format"] = _FORMAT
         file["header"] = header
         for i, array in enumerate(arrays):

@@ -10,12 +10,13 @@ import time
 
 import numpy as np
 
+from skpose._files import FULL
+
 __all__ = ["PartFile"]
 
 _MAGIC = b"skpose\x01\n"
 _START = struct.Struct("<8sQQ")  # magic, length of the head, number of frames that are safe
 _ALIGNMENT = 4096
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class PartFile:
@@ -123,7 +124,7 @@ class PartFile:
             yield
         except OSError as error:
             self.n_done = self._n_safe
-            if error.errno not in _FULL:
+            if error.errno not in FULL:
                 raise
             message = "There is no room left on the disk, or no more is allowed"
             raise OSError(error.errno, message, str(self.path)) from error

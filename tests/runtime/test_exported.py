@@ -1,5 +1,4 @@
 from concurrent.futures import ThreadPoolExecutor
-import os
 import pickle
 import subprocess
 import sys
@@ -324,24 +323,3 @@ def test_the_endings_of_saved_and_exported_files_differ(estimator, path, tmp_pat
 def test_an_unfitted_estimator_cannot_be_exported(tmp_path):
     with pytest.raises(ValueError, match="not fitted"):
         PoseEstimator().export(tmp_path / "mouse.onnx")
-
-
-@pytest.mark.skipif(os.name != "posix", reason="HOME is where POSIX systems look")
-@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
-def test_nothing_is_reported_to_anyone(path, engine, tmp_path):
-    pytest.importorskip(engine)
-    code = """
-import sys, time
-import numpy as np
-from skpose.runtime import ExportedPoseEstimator
-estimator = ExportedPoseEstimator(sys.argv[1], engine=sys.argv[2]).fit()
-estimator.predict(np.zeros((1, *estimator.image_shape_), dtype=np.uint8))
-time.sleep(2)
-"""
-    home = tmp_path / "home"
-    home.mkdir()
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
-    environment = {**environment, "HOME": str(home)}
-    environment.pop("ORT_DISABLE_TELEMETRY", None)
-    subprocess.run([sys.executable, "-c", code, path, engine], env=environment, check=True)
-    assert [file for file in home.rglob("*") if file.is_file()] == []
