@@ -1,5 +1,6 @@
 from types import SimpleNamespace
 
+import click
 from click.testing import CliRunner
 from helpers import run, write_video
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 
 import skpose
 from skpose import Skeleton, _demo
-from skpose.cli import main
+from skpose.cli import _train, main
 from skpose.datasets import make_poses, write_annotations
 from skpose.preprocessing import ImageResizer
 
@@ -284,3 +285,24 @@ def test_train_on_a_deeplabcut_project(data_dir, tmp_path):
     project = data_dir / "openfield"
     output = run("train", project, path, "--epochs", 1, *SMALL, "--set", "model__n_transitions=3")
     assert "leftear" in output
+
+
+def test_a_model_that_cannot_be_saved_in_its_place_is_saved_elsewhere(tmp_path, monkeypatch):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "other").mkdir()
+    monkeypatch.setattr("tempfile.gettempdir", lambda: tmp_path / "other")
+    written = []
+
+    class Trained:
+        def save(self, path, overwrite=False):
+            if path.parent.name == "full":
+                raise OSError(28, "No space left on device", str(path))
+            written.append(path)
+
+    with pytest.raises(
+        click.ClickException, match=r"No space left .* The trained model is in"
+    ) as e:
+        _train._save(Trained(), tmp_path / "full" / "fly.skpose")
+    assert str(written[0]) in str(e.value)
+    assert written[0].name == "fly.skpose"
+    assert written[0].parent.parent == tmp_path / "other"

@@ -1,7 +1,9 @@
 """``skpose train``."""
 
 import ast
+from contextlib import suppress
 from pathlib import Path
+import tempfile
 
 import click
 
@@ -60,13 +62,28 @@ def train(labels, model_file, skeleton, resume, overwrite, **options):
         groups = None  # frames of one video can only be divided among themselves
     estimator.fit(data.images, data.keypoints, groups=groups, visibility=data.visibility)
     estimator.set_params(callbacks=None, warm_start=False)
-    estimator.save(model_file, overwrite=True)  # the checkpoint's, or what it may replace
+    _save(estimator, model_file)
     kept = estimator.validation_indices_
     if len(kept):
         errors = errors_of(estimator, data.images[kept], data.keypoints[kept])
         click.echo(f"{len(kept)} frames that were kept back:")
         click.echo(score_table(errors, names_of(estimator, data.images)))
     click.echo(f"The model is in {model_file}")
+
+
+def _save(estimator, model_file):
+    """Save what was trained; elsewhere if that fails, so that hours of training are not lost."""
+    try:
+        estimator.save(model_file, overwrite=True)  # the checkpoint's, or what it may replace
+        return
+    except OSError as error:
+        said = str(error)
+    for folder in (tempfile.gettempdir(), Path.home(), Path.cwd()):
+        with suppress(OSError):
+            elsewhere = Path(tempfile.mkdtemp(prefix="skpose-", dir=folder), model_file.name)
+            estimator.save(elsewhere)
+            raise click.ClickException(f"{said} The trained model is in {elsewhere} instead.")
+    raise click.ClickException(said)
 
 
 def _settings(options):

@@ -170,16 +170,21 @@ def _choose_animals(content, name, path):
     animals = [
         animal
         for animal in content["annotations"]
-        if animal.get("category_id", only) == category["id"] and _is_labelled(animal)
+        if animal.get("category_id", only) == category["id"] and _is_labelled(animal, path)
     ]
     if not animals:
         raise ValueError(f"{path} has no labelled keypoints of {category['name']!r}.")
     return category, animals
 
 
-def _is_labelled(animal):
-    visibility = (animal.get("keypoints") or ())[2::3]
-    return not animal.get("iscrowd") and any(value > 0 for value in visibility)
+def _is_labelled(animal, path):
+    numbers = animal.get("keypoints") or ()
+    if not all(isinstance(number, int | float) for number in numbers):
+        raise ValueError(
+            f"{path}: the keypoints of image {animal.get('image_id')} must be numbers, but are "
+            f"{str(numbers)[:80]}."
+        )
+    return not animal.get("iscrowd") and any(visibility > 0 for visibility in numbers[2::3])
 
 
 def _find_files(images, ids, path, image_dir):

@@ -1,6 +1,7 @@
 """What happens between two epochs: the best one is kept, a person is told."""
 
 import time
+import warnings
 
 import keras
 
@@ -103,6 +104,11 @@ class Checkpoint(keras.callbacks.Callback):
     FileNotFoundError
         If its folder does not exist.
 
+    Warns
+    -----
+    UserWarning
+        If it cannot be written while the training goes on.
+
     Examples
     --------
     >>> from skpose import PoseEstimator
@@ -124,9 +130,15 @@ class Checkpoint(keras.callbacks.Callback):
         self._last = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        if time.monotonic() - self._last >= self.interval:
+        if time.monotonic() - self._last < self.interval:
+            return
+        try:
             self._save(self.path)
-            self._last = time.monotonic()
+        except OSError as error:  # a full disk, say, costs no training
+            warnings.warn(
+                f"The training goes on, but could not be saved: {error}", UserWarning, stacklevel=2
+            )
+        self._last = time.monotonic()
 
 
 class ShowProgress(keras.callbacks.Callback):

@@ -150,3 +150,10 @@ def test_guessed_partners_of_real_sets_are_those_of_their_tables(data_dir, name)
     table = Skeleton.from_csv(data_dir / "coco" / f"{name}_skeleton.csv")
     assert bunch.skeleton.names == table.names
     assert bunch.skeleton.swap_index.tolist() == table.swap_index.tolist()
+
+
+@pytest.mark.parametrize("value", ["2", None, [1]])
+def test_keypoints_that_are_no_numbers_are_told(tmp_path, value):
+    path = write_coco(tmp_path, [animal(keypoints=[1, 2, value, 3, 4, 1, 0, 0, 0])])
+    with pytest.raises(ValueError, match=r"set\.json: the keypoints of image 1 must be numbers"):
+        read_coco(path)

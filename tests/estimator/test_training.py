@@ -151,6 +151,21 @@ def test_checkpoint_is_a_model_that_training_goes_on_from(blobs, tmp_path):
     assert_array_equal(revived.validation_indices_, estimator.validation_indices_)
 
 
+def test_a_checkpoint_that_cannot_be_written_costs_no_training(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "model.skpose", interval=0)
+
+    def fail(path):
+        raise OSError(28, "No space left on device", str(path))
+
+    checkpoint.set_save(fail)
+    with pytest.warns(UserWarning, match=r"goes on, but could not be saved: .*model\.skpose"):
+        checkpoint.on_epoch_end(0)
+    saved = []
+    checkpoint.set_save(saved.append)
+    checkpoint.on_epoch_end(1)
+    assert saved == [tmp_path / "model.skpose"]
+
+
 @pytest.mark.clock
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.slow
