@@ -239,7 +239,8 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         y : ndarray of shape (n_samples, n_keypoints, 2)
-            (x, y) in pixels; NaN where the map is NaN or empty.
+            (x, y) in pixels; NaN where the map is NaN, or the same everywhere, as it is for what is
+            not in the image. Any other map has a highest cell, if it is below zero everywhere too.
         """
         check_is_fitted(self)
         maps = np.asarray(maps, dtype=np.float32)
@@ -249,11 +250,10 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
                 f"{self.n_keypoints_} maps, but the shape is {maps.shape}."
             )
         maps = maps[..., : self.n_keypoints_]
-        empty = ~(np.nan_to_num(maps) > 0).any(axis=(1, 2))
         y = np.empty((len(maps), self.n_keypoints_, 2))
         for rows in batch_slices(len(maps), _BATCH):
             part = np.nan_to_num(maps[rows])
-            peaks = find_subpixel_maxima(part, sigma=self.sigma, stride=self.stride)
-            y[rows] = peaks[..., :2]
-        y[empty] = np.nan
+            peaks = find_subpixel_maxima(part, sigma=self.sigma, stride=self.stride)[..., :2]
+            is_flat = part.max(axis=(1, 2)) == part.min(axis=(1, 2))
+            y[rows] = np.where(is_flat[..., np.newaxis], np.nan, peaks)
         return y

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -5,6 +6,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
 
 from skpose import Skeleton
+from skpose.layers import SubpixelMaxima
 from skpose.targets import ConfidenceMaps
 
 
@@ -120,3 +122,16 @@ def test_maps_of_another_shape_are_refused():
     targets = ConfidenceMaps(image_size=(8, 8)).fit(np.ones((1, 2, 2)))
     with pytest.raises(ValueError, match="at least 2 maps"):
         targets.inverse_transform(np.ones((1, 2, 2, 1)))
+
+
+def test_maps_below_zero_have_the_peaks_that_are_predicted_and_flat_ones_none():
+    targets = ConfidenceMaps(sigma=3.0, downsample_factor=1, image_size=32)
+    targets.fit(np.zeros((1, 3, 2)))
+    maps = np.random.default_rng(0).normal(-9, 0.1, (4, 16, 16, 3)).astype(np.float32)
+    maps[0, :, :, 0], maps[1, :, :, 1], maps[2, :, :, 2] = 0, -1, np.nan
+    y = targets.inverse_transform(maps)
+    assert np.argwhere(np.isnan(y[..., 0])).tolist() == [[0, 0], [1, 1], [2, 2]]
+    layer = SubpixelMaxima(sigma=3.0, downsample_factor=1)
+    peaks = keras.ops.convert_to_numpy(layer(np.nan_to_num(maps)))[..., :2]
+    known = ~np.isnan(y)
+    np.testing.assert_allclose(y[known], peaks[known], atol=1e-3)
