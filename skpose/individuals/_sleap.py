@@ -60,9 +60,6 @@ def read_sleap(path, *, video=0, anchor=None, front=None, back=None):
     if not os.path.exists(path):
         raise FileNotFoundError(errno.ENOENT, "There is no such file", os.fspath(path))
     with reading(path, "a SLEAP file"):
-        check_sound(path, what="a SLEAP file")
-        with open_hdf5(path, what="a SLEAP file"):  # checks sizes, and that its data are its own
-            pass
         labels = _load(path)
         if not 0 <= video < len(labels.videos):
             raise ValueError(f"{path} has {len(labels.videos)} videos, but video is {video}.")
@@ -103,6 +100,9 @@ def _load(path):
         raise ImportError(
             "SLEAP's files are read by sleap-io: pip install 'skpose[sleap]'.", name="sleap_io"
         ) from error
+    check_sound(path, what="a SLEAP file")
+    with open_hdf5(path, what="a SLEAP file"):  # checks sizes, and that its data are its own
+        pass
     return sleap_io.load_slp(str(path), open_videos=False)
 
 

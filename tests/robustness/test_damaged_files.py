@@ -35,6 +35,6 @@ def test_damaged_files_are_read_right_or_refused_by_name(reader, record_property
     print(reader, counts)
     assert not result["faults"], "\n".join(result["faults"])
     assert sum(counts.values()) == N_MUTATIONS
-    assert counts["refused"] > 0
+    assert counts.get("refused", 0) + counts.get("told", 0) > 0
     if reader in CHECKED:
         assert not counts.get("changed"), counts
