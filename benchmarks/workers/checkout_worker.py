@@ -45,5 +45,32 @@ def predict(n_images, repeats):
     return seconds(lambda: STATE["estimator"].predict(images), repeats) / repeats
 
 
+def write_set(path, n_images, image_shape):
+    """Write an annotation set of 17 bodyparts in which nothing is labelled."""
+    import skpose
+    from skpose.datasets import write_annotations
+
+    images = np.broadcast_to(np.uint8(7), (n_images, *image_shape))
+    skeleton = skpose.Skeleton([f"part{i}" for i in range(17)])
+    write_annotations(path, images, skeleton=skeleton)
+    return skpose.__file__
+
+
+def label(path, image):
+    """Return the seconds in which one image of a set is labelled."""
+    from skpose.datasets import update_annotations
+
+    keypoints = np.random.default_rng(image).uniform(0, 99, (1, 17, 2))
+    return seconds(lambda: update_annotations(path, [image], keypoints), 1)
+
+
 if __name__ == "__main__":
-    serve({"prepare": prepare, "train": train, "predict": predict})
+    serve(
+        {
+            "prepare": prepare,
+            "train": train,
+            "predict": predict,
+            "write_set": write_set,
+            "label": label,
+        }
+    )
