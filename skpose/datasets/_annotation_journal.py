@@ -224,11 +224,12 @@ def apply_edits(journal, labels, path):
     if not journal.edits:
         return
     where = np.array(list(journal.edits))
-    if (where < 0).any() or (where >= labels.annotated.shape).any():
+    n_samples, n_keypoints = labels.annotated.shape
+    if (where < 0).any() or (where >= (n_samples, n_keypoints)).any():
         raise ValueError(
             f"{journal_of(path)} has edits of images or keypoints that {path} does not have: it "
-            "holds {} images of {} keypoints. Another program has changed the set. Move the "
-            "journal away to read the set without it.".format(*labels.annotated.shape)
+            f"holds {n_samples} images of {n_keypoints} keypoints. Another program has changed the "
+            "set. Move the journal away to read the set without it."
         )
     names = np.array([state for state, *_ in journal.edits.values()])
     numbers = np.full((len(where), 3), np.nan)
