@@ -160,17 +160,45 @@ tiny_estimator(**network, max_epochs=100_000, callbacks=[callback]).fit(X, y)
 """
 
 
-def test_a_training_that_is_killed_goes_on_from_its_checkpoint(tmp_path):
-    path = tmp_path / "model.skpose"
+EXPORT = """
+import sys
+from helpers import tiny_estimator
+from skpose.datasets import make_poses
+from skpose.models import LEAP
+from skpose.targets import ConfidenceMaps
+
+X, y = make_poses(16, image_size=32, random_state=0)
+network = {"model": LEAP(filters=4), "targets": ConfidenceMaps(sigma=3.0, downsample_factor=0)}
+estimator = tiny_estimator(**network).fit(X, y)
+while True:
+    estimator.export(sys.argv[1], overwrite=True)
+"""
+
+
+def kill_when_there(program, path):
+    """Run a program until it has written a file, and a moment more; kill it."""
     places = [str(Path(__file__).parents[1]), *filter(None, sys.path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
-    process = subprocess.Popen([sys.executable, "-c", FIT, path], env=environment)
+    process = subprocess.Popen([sys.executable, "-c", program, path], env=environment)
     deadline = time.monotonic() + 60
     while not path.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
-    time.sleep(0.7)  # it is replaced many times a second
+    time.sleep(0.7)  # it is replaced again and again
     process.kill()
     assert process.wait() == -signal.SIGKILL
+
+
+def test_an_export_that_is_killed_leaves_a_whole_one(tmp_path):
+    pytest.importorskip("onnxruntime")
+    path = tmp_path / "model.onnx"
+    kill_when_there(EXPORT, path)
+    X, y = make_poses(2, image_size=32, random_state=0)
+    assert skpose.load(path).predict(X).shape == y.shape
+
+
+def test_a_training_that_is_killed_goes_on_from_its_checkpoint(tmp_path):
+    path = tmp_path / "model.skpose"
+    kill_when_there(FIT, path)
     estimator = skpose.load(path)
     n_before = estimator.n_iter_
     assert n_before > 0
