@@ -18,6 +18,8 @@ except ImportError:  # Windows has no limits of this kind
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a full disk
 _NO_ROOM = "so nothing is changed; make room and try again"
 _SPARE = 2**14  # bytes that formats need beside the data
+_SMALL = 2**26  # bytes that may be declared, whatever is stored of them
+_MOST_COMPRESSED = 1100  # times, that the usual kinds of compression reach on zeros
 _PATIENCE = 60.0  # seconds to wait for another process that changes the same file
 
 
@@ -127,6 +129,11 @@ def reading(path, what):
         said = str(error).rstrip(".") or "no more is known"
         said = said if isinstance(error, ValueError) else f"{type(error).__name__}, {said}"
         raise ValueError(f"{path} cannot be read as {what}: {said}.") from error
+
+
+def is_beyond_compression(declared, stored):
+    """Whether a file declares more bytes than those that it stores can be unpacked to."""
+    return declared > max(_SMALL, _MOST_COMPRESSED * stored)
 
 
 def check_regular(path):

@@ -9,10 +9,7 @@ import sys
 
 import h5py
 
-from skpose._files import check_regular, check_room
-
-_SMALL = 2**26  # bytes that may be declared, whatever is stored of them
-_MOST_COMPRESSED = 1100  # times, that the usual kinds of compression reach on zeros
+from skpose._files import check_regular, check_room, is_beyond_compression
 
 
 @contextmanager
@@ -156,7 +153,7 @@ def _check_sizes(file, path):
             return
         stored = item.id.get_storage_size()
         declared = item.dtype.itemsize * math.prod(item.shape)
-        if stored > n_bytes or declared > max(_SMALL, _MOST_COMPRESSED * stored):
+        if stored > n_bytes or is_beyond_compression(declared, stored):
             raise ValueError(
                 f"{path} is damaged: its {name} has the shape {item.shape}, which is more than the "
                 f"file's {n_bytes} bytes can hold."

@@ -167,8 +167,7 @@ def append_images(
     [2 3]
     """
     images = check_images(images, name="images")
-    with changing(path, done=lambda: journals.remove_journal(path, stored.journal)) as new:
-        stored = read_stored(path)
+    with _holding(path) as (stored, new):
         old = images_of(stored)
         if images.shape[1:] != old.shape[1:]:
             raise ValueError(
@@ -382,10 +381,17 @@ def fold_annotations(path):
 
 
 @contextmanager
-def _rewriting(path):
-    """Yield the labels of a set; what is in them afterwards, and in the journal, is in the file."""
+def _holding(path):
+    """Yield what a set stores, and the name of the file that takes its place and its journal's."""
     with changing(path, done=lambda: journals.remove_journal(path, stored.journal)) as new:
         stored = read_stored(path)
+        yield stored, new
+
+
+@contextmanager
+def _rewriting(path):
+    """Yield the labels of a set; what is in them afterwards, and in the journal, is in the file."""
+    with _holding(path) as (stored, new):
         yield stored
         check_room(new, os.path.getsize(path))
         shutil.copyfile(path, new)

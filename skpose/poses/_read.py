@@ -5,14 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from skpose._files import is_beyond_compression
 from skpose.poses._dataset import ONLY_ONE, from_numpy
 from skpose.poses._tables import COORDS, read_table
 from skpose.skeleton import number_names
 
 __all__ = ["read_poses"]
-
-_SMALL = 2**26  # bytes that may be declared, whatever is stored of them
-_MOST_COMPRESSED = 1100  # times, that deflate reaches on zeros
 
 
 def read_poses(path, *, frame_rate=None):
@@ -107,7 +105,7 @@ def _check_sizes(file):
             name = "read_array_header_1_0" if is_first else "read_array_header_2_0"
             shape, _, dtype = getattr(np.lib.format, name)(member)
             n_bytes = info.file_size - member.tell()
-        is_bomb = info.file_size > max(_SMALL, _MOST_COMPRESSED * info.compress_size)
+        is_bomb = is_beyond_compression(info.file_size, info.compress_size)
         if is_bomb or (not dtype.hasobject and math.prod(shape) * dtype.itemsize != n_bytes):
             raise ValueError(
                 f"its {info.filename} declares the shape {shape}, which it cannot hold"

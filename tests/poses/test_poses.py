@@ -391,7 +391,7 @@ def test_declared_sizes_of_npz_are_looked_at_first(tmp_path, shape):
 
 
 def test_npz_that_inflates_beyond_reason_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("skpose.poses._read._MOST_COMPRESSED", 100)
+    monkeypatch.setattr("skpose._files._MOST_COMPRESSED", 100)
     path = tmp_path / "poses.npz"
     np.savez_compressed(path, keypoints=np.zeros((2**24, 1, 2), np.float32))
     with pytest.raises(ValueError, match=r"poses\.npz cannot be read .*which it cannot hold"):
