@@ -44,8 +44,7 @@ def open_hdf5(path, *, what="HDF5", is_known=False):
     try:
         with h5py.File(path, "r") as file:
             if not is_known:
-                _check_own(file, path)
-                _check_sizes(file, path)
+                _check_content(file, path)
             yield file
     except (OSError, RuntimeError, KeyError) as error:
         if getattr(error, "errno", None) is not None:  # a folder, locked, not permitted, ...
@@ -124,39 +123,40 @@ gc.collect()
 """
 
 
-def _check_own(file, path):
-    """Refuse data of other files: from strangers, they would read any file of this machine."""
+def _check_content(file, path):
+    n_bytes = os.path.getsize(path)
 
     def check(name, item):
-        if isinstance(item, h5py.Group):
-            links = ((f"{name}/{key}", item.get(key, getlink=True)) for key in item)
-            foreign = [key for key, link in links if isinstance(link, h5py.ExternalLink)]
-        else:
-            is_foreign = isinstance(item, h5py.Dataset) and (item.is_virtual or item.external)
-            foreign = [name] if is_foreign else []
-        if foreign:
-            raise ValueError(
-                f"{path} is not read: its {foreign[0].lstrip('/')} lies in another file. Copy it "
-                "into one file, with h5repack say."
-            )
+        _check_own(name, item, path)
+        _check_size(name, item, path, n_bytes)
 
     check("", file)
     file.visititems(check)
 
 
-def _check_sizes(file, path):
+def _check_own(name, item, path):
+    """Refuse data of other files: from strangers, they would read any file of this machine."""
+    if isinstance(item, h5py.Group):
+        links = ((f"{name}/{key}", item.get(key, getlink=True)) for key in item)
+        foreign = [key for key, link in links if isinstance(link, h5py.ExternalLink)]
+    else:
+        is_foreign = isinstance(item, h5py.Dataset) and (item.is_virtual or item.external)
+        foreign = [name] if is_foreign else []
+    if foreign:
+        raise ValueError(
+            f"{path} is not read: its {foreign[0].lstrip('/')} lies in another file. Copy it "
+            "into one file, with h5repack say."
+        )
+
+
+def _check_size(name, item, path, n_bytes):
     """Refuse what would fill the memory by a size that a damaged, or a forged, file declares."""
-    n_bytes = os.path.getsize(path)
-
-    def check(name, item):
-        if not isinstance(item, h5py.Dataset) or item.shape is None:
-            return
-        stored = item.id.get_storage_size()
-        declared = item.dtype.itemsize * math.prod(item.shape)
-        if stored > n_bytes or is_beyond_compression(declared, stored):
-            raise ValueError(
-                f"{path} is damaged: its {name} has the shape {item.shape}, which is more than the "
-                f"file's {n_bytes} bytes can hold."
-            )
-
-    file.visititems(check)
+    if not isinstance(item, h5py.Dataset) or item.shape is None:
+        return
+    stored = item.id.get_storage_size()
+    declared = item.dtype.itemsize * math.prod(item.shape)
+    if stored > n_bytes or is_beyond_compression(declared, stored):
+        raise ValueError(
+            f"{path} is damaged: its {name} has the shape {item.shape}, which is more than the "
+            f"file's {n_bytes} bytes can hold."
+        )
