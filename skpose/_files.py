@@ -13,7 +13,7 @@ from zlib import crc32
 try:
     import resource
 except ImportError:  # Windows has no limits of this kind
-    resource = None
+    resource = None  # type: ignore[assignment]
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a full disk
 _NO_ROOM = "so nothing is changed; make room and try again"

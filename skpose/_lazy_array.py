@@ -1,8 +1,11 @@
 """Arrays that are read when they are indexed, and how all of them understand an index."""
 
+from collections.abc import Iterator, Sequence
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from skpose.base import batch_slices
 
@@ -36,27 +39,27 @@ class LazyArray:
         Type of the values.
     """
 
-    def __init__(self, n_rows, row_shape, dtype=np.uint8):
+    def __init__(self, n_rows: int, row_shape: Sequence[int], dtype: DTypeLike = np.uint8) -> None:
         self._index = np.arange(n_rows)
         self._row_shape = tuple(int(n) for n in row_shape)
         self._dtype = np.dtype(dtype)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         """tuple of int: of images (n_samples, height, width, n_channels)."""
         return (len(self._index), *self._row_shape)
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype[Any]:
         """dtype: of images uint8."""
         return self._dtype
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         """int: of images 4."""
         return 1 + len(self._row_shape)
 
-    def select(self, key):
+    def select(self, key: slice | ArrayLike) -> Self:
         """Return some of the rows, still unread.
 
         ``images.select(key)`` stands for ``images[key]`` where that would not fit into memory.
@@ -76,25 +79,25 @@ class LazyArray:
         selected._index = np.atleast_1d(find_positions(key, self._index))
         return selected
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._index)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> NDArray[Any]:
         key, rest = split_index(key)
         positions = find_positions(key, self._index)
         rows = self._read_each_once(np.atleast_1d(positions))
         return rows[0][rest] if positions.ndim == 0 else rows[(slice(None), *rest)]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self[i] for i in range(len(self)))
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("What stays on disk cannot become an array without a copy.")
         rows = self._read_each_once(self._index)
         return rows.astype(self.dtype if dtype is None else dtype, copy=False)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         shape = " x ".join(map(str, self._row_shape))
         return f"<{type(self).__name__}: {len(self)} images, {shape}>"
 

@@ -6,10 +6,12 @@ import warnings
 
 import joblib
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from skpose._types import Images
 from skpose.base import ImageInputMixin, batch_slices, check_keypoints
 from skpose.metrics import mean_keypoint_error
 from skpose.skeleton import number_names
@@ -20,7 +22,7 @@ __all__ = ["KeypointRegressorMixin", "Predictor", "find_in_batches"]
 class KeypointRegressorMixin(ImageInputMixin, RegressorMixin):
     """Tags and score of an estimator that finds the keypoints of images."""
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Images, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the negative mean distance between predicted and labelled keypoints.
 
         Parameters

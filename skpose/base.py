@@ -3,11 +3,13 @@
 scikit-learn's private names are imported here only.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 import warnings
 
 import numpy as np
-from sklearn.base import _fit_context as fit_context
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -15,6 +17,8 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+
+from skpose._types import Images, ImageSize, Rows
 
 __all__ = [
     "HasMethods",
@@ -34,12 +38,24 @@ __all__ = [
     "warn_far_outside",
 ]
 
+if TYPE_CHECKING:  # scikit-learn's own has no types, and would take those of what it decorates
+    _Method = TypeVar("_Method", bound=Callable[..., Any])
+
+    def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Method], _Method]: ...
+
+else:
+    from sklearn.base import _fit_context as fit_context
+
 _PREDICTION_BATCH = 32  # images that go through a network at a time, where the user has no wish
 _ROWS_TO_LOOK_AT = 256  # images are read in parts, so that checking costs no memory
 
 
 class ImageInputMixin:
     """Tags of an estimator whose X is images, not a table."""
+
+    if TYPE_CHECKING:  # the class may be given options of scikit-learn's
+
+        def __init_subclass__(cls, **options: Any) -> None: ...
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -49,7 +65,7 @@ class ImageInputMixin:
         return tags
 
 
-def check_images(X, *, n_channels=None, name="X"):
+def check_images(X: Images, *, n_channels: int | None = None, name: str = "X") -> Rows:
     """Check that `X` is images, without reading them if they are uint8.
 
     Parameters
@@ -92,7 +108,7 @@ def check_images(X, *, n_channels=None, name="X"):
     return X.with_pixels(images) if hasattr(X, "with_pixels") else images  # keeps a batch's frame
 
 
-def check_image_axes(X, name):
+def check_image_axes(X: Images, name: str) -> Rows:
     """Check that `X` has the axes of images, whatever the type of its values.
 
     Parameters
@@ -108,6 +124,7 @@ def check_image_axes(X, name):
     """
     if not all(hasattr(X, attribute) for attribute in ("shape", "dtype", "__getitem__")):
         X = np.asarray(X)
+    X = cast(Rows, X)
     if isinstance(X, np.ma.MaskedArray):
         raise ValueError(
             f"{name} is a masked array, but images have no missing pixels. Give {name}.filled(0), "
@@ -133,7 +150,7 @@ def check_image_axes(X, name):
     return X
 
 
-def check_image_size(image_size, name="image_size"):
+def check_image_size(image_size: ImageSize, name: str = "image_size") -> tuple[int, int]:
     """Return (height, width) for one integer or two.
 
     Parameters
@@ -147,7 +164,8 @@ def check_image_size(image_size, name="image_size"):
     -------
     tuple of int
     """
-    sides = (image_size, image_size) if not hasattr(image_size, "__len__") else tuple(image_size)
+    is_one = not hasattr(image_size, "__len__")
+    sides: Any = (image_size, image_size) if is_one else tuple(image_size)  # type: ignore[arg-type]
     if len(sides) != 2 or any(n != int(n) or n < 1 for n in sides):
         raise ValueError(
             f"{name} must be (height, width) in whole pixels, at least 1, but was {image_size!r}."
@@ -173,7 +191,9 @@ def _as_uint8(X, name):
     return images
 
 
-def check_keypoints(y, *, n_samples=None, n_keypoints=None, name="y"):
+def check_keypoints(
+    y: ArrayLike, *, n_samples: int | None = None, n_keypoints: int | None = None, name: str = "y"
+) -> NDArray[np.float64]:
     """Check that `y` is keypoints that fit their images.
 
     Parameters
@@ -198,7 +218,7 @@ def check_keypoints(y, *, n_samples=None, n_keypoints=None, name="y"):
         If the shape is another, or a value is infinite.
     """
     if isinstance(y, np.ma.MaskedArray):
-        y = y.astype(np.float64).filled(np.nan)  # what is masked is not labelled
+        y = np.ma.filled(y.astype(np.float64), np.nan)  # what is masked is not labelled
     if np.iscomplexobj(y):
         raise ValueError(f"Complex data not supported: {name} must be keypoints, real numbers.")
     try:
@@ -226,7 +246,17 @@ def check_keypoints(y, *, n_samples=None, n_keypoints=None, name="y"):
     return y
 
 
-def check_sample_weight(sample_weight, n_samples):
+@overload
+def check_sample_weight(sample_weight: None, n_samples: int) -> None: ...
+
+
+@overload
+def check_sample_weight(sample_weight: ArrayLike, n_samples: int) -> NDArray[np.float64]: ...
+
+
+def check_sample_weight(
+    sample_weight: ArrayLike | None, n_samples: int
+) -> NDArray[np.float64] | None:
     """Check the weights of samples.
 
     Parameters
@@ -264,7 +294,9 @@ def check_sample_weight(sample_weight, n_samples):
     return weights
 
 
-def warn_far_outside(y, image_size, *, name="y", stacklevel=3):
+def warn_far_outside(
+    y: NDArray[np.float64], image_size: Sequence[int], *, name: str = "y", stacklevel: int = 3
+) -> None:
     """Warn of keypoints that cannot belong to images of this size.
 
     Parameters
@@ -292,7 +324,7 @@ def warn_far_outside(y, image_size, *, name="y", stacklevel=3):
         )
 
 
-def check_batch_size(batch_size):
+def check_batch_size(batch_size: int | None) -> int:
     """Give how many images to predict at a time: at least 1, None for a number that is fast."""
     if batch_size is None:
         return _PREDICTION_BATCH
@@ -303,7 +335,7 @@ def check_batch_size(batch_size):
     return int(batch_size)
 
 
-def batch_slices(n_samples, batch_size):
+def batch_slices(n_samples: int, batch_size: int | None) -> Iterator[slice]:
     """Give the slices that divide samples into batches, in order.
 
     Parameters

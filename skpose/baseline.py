@@ -1,12 +1,15 @@
 """What can be had without looking at the images."""
 
+from typing import Self
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skpose._predictor import KeypointRegressorMixin
+from skpose._types import Images
 from skpose.base import check_keypoints, check_sample_weight, fit_context
 from skpose.preprocessing import ImageBatch
 
@@ -48,12 +51,12 @@ class MeanPoseRegressor(KeypointRegressorMixin, BaseEstimator):
     _parameter_constraints: dict = {}
 
     @property
-    def n_keypoints_(self):
+    def n_keypoints_(self) -> int:
         """int: number of keypoints."""
         return len(self.pose_)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Images, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Learn the mean pose.
 
         Parameters
@@ -103,7 +106,7 @@ class MeanPoseRegressor(KeypointRegressorMixin, BaseEstimator):
             )
         return self
 
-    def predict(self, X):
+    def predict(self, X: Images) -> NDArray[np.float64]:
         """Give the mean pose for each image.
 
         Parameters

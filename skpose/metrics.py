@@ -6,7 +6,11 @@ take such arrays, so give its tools the scorers from here, as in
 ``cross_val_score(estimator, X, y, scoring=pck_scorer)``.
 """
 
+from collections.abc import Callable
+from typing import Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import make_scorer
 
 from skpose.base import check_keypoints, check_sample_weight
@@ -23,7 +27,7 @@ __all__ = [
 ]
 
 
-def keypoint_errors(y_true, y_pred):
+def keypoint_errors(y_true: ArrayLike, y_pred: ArrayLike) -> NDArray[np.float64]:
     """Give the distance of each predicted keypoint from the true one, in pixels.
 
     Parameters
@@ -60,7 +64,9 @@ def keypoint_errors(y_true, y_pred):
     return np.linalg.norm(y_pred - y_true, axis=2)
 
 
-def mean_keypoint_error(y_true, y_pred, *, sample_weight=None):
+def mean_keypoint_error(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
     """Give the mean distance of the labelled keypoints from the predicted ones, in pixels.
 
     Parameters
@@ -99,7 +105,14 @@ def mean_keypoint_error(y_true, y_pred, *, sample_weight=None):
     return _weighted_mean(errors, labelled, sample_weight)
 
 
-def pck(y_true, y_pred, *, threshold, relative_to=None, sample_weight=None):
+def pck(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    threshold: float,
+    relative_to: ArrayLike | Literal["bounding_box"] | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Give the share of labelled keypoints that are predicted to within a distance.
 
     This is the percentage of correct keypoints, as a fraction.
@@ -144,7 +157,8 @@ def pck(y_true, y_pred, *, threshold, relative_to=None, sample_weight=None):
     >>> pck(y_true, y_pred, threshold=0.4, relative_to=(0, 1))
     1.0
     """
-    if not np.isscalar(threshold) or not threshold > 0:
+    is_scalar = np.isscalar(threshold)
+    if not is_scalar or not threshold > 0:
         raise ValueError(f"threshold must be a number greater than 0, but was {threshold!r}.")
     errors = keypoint_errors(y_true, y_pred)
     lengths = _body_lengths(check_keypoints(y_true), relative_to)
@@ -155,7 +169,14 @@ def pck(y_true, y_pred, *, threshold, relative_to=None, sample_weight=None):
     return _weighted_mean(is_right, counted, sample_weight, "of known length ")
 
 
-def oks(y_true, y_pred, *, area=None, kappas=0.1, sample_weight=None):
+def oks(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    area: ArrayLike | None = None,
+    kappas: ArrayLike = 0.1,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Give the mean object keypoint similarity, as in COCO.
 
     Parameters
@@ -236,7 +257,9 @@ _SCORERS = {
 }
 
 
-def get_scorer(name):
+def get_scorer(
+    name: Literal["neg_mean_keypoint_error", "oks", "pck"] | Callable[..., float],
+) -> Callable[..., float]:
     """Give a scorer by its name, for scikit-learn's `scoring`.
 
     Parameters

@@ -1,13 +1,22 @@
 """The animal's bodyparts, and how they hang together."""
 
+from __future__ import annotations
+
 from collections import deque
+from collections.abc import Mapping, Sequence
 import csv
+from typing import TYPE_CHECKING, Any, Self
 import warnings
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skpose._files import begins_with, check_output, reading, replacing
 from skpose._text_tables import NOTHING, read_named_rows
+from skpose._types import PathLike
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Skeleton"]
 
@@ -77,7 +86,12 @@ class Skeleton:
     [0, 2, 1]
     """
 
-    def __init__(self, names, parents=None, swaps=None):
+    def __init__(
+        self,
+        names: Sequence[str],
+        parents: Sequence[str | int | None] | NDArray[np.integer] | None = None,
+        swaps: Sequence[str | int | None] | NDArray[np.integer] | None = None,
+    ) -> None:
         self._names = tuple(str(name) for name in names)
         if not self._names:
             raise ValueError("A skeleton needs at least one bodypart, but `names` is empty.")
@@ -157,35 +171,35 @@ class Skeleton:
                 )
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         return self._names
 
     @property
-    def parents(self):
+    def parents(self) -> NDArray[np.int32]:
         return self._parents
 
     @property
-    def swap_index(self):
+    def swap_index(self) -> NDArray[np.intp]:
         return np.where(self._swaps < 0, np.arange(len(self._names)), self._swaps)
 
     @property
-    def has_swaps(self):
+    def has_swaps(self) -> bool:
         """Whether any bodypart has a left/right partner."""
         return bool((self._swaps >= 0).any())
 
     @property
-    def edges(self):
+    def edges(self) -> NDArray[np.int32]:
         """ndarray of shape (n_edges, 2): positions of (parent, child), ordered by child."""
         children = np.flatnonzero(self._parents >= 0)
         return np.stack([self._parents[children], children], axis=1).astype(np.int32)
 
     @property
-    def roots(self):
+    def roots(self) -> NDArray[np.intp]:
         """ndarray of shape (n_roots,): positions of the bodyparts without a parent."""
         return np.flatnonzero(self._parents < 0)
 
     @property
-    def limbs(self):
+    def limbs(self) -> NDArray[np.int32]:
         """ndarray of shape (n_keypoints,): the connected component of each bodypart, from 0.
 
         Components are numbered in the order of their roots.
@@ -193,7 +207,7 @@ class Skeleton:
         return np.searchsorted(self.roots, find_roots(self._parents)).astype(np.int32)
 
     @classmethod
-    def from_names(cls, names, *, guess_swaps=False):
+    def from_names(cls, names: Sequence[str], *, guess_swaps: bool = False) -> Self:
         """Build a skeleton without edges.
 
         Parameters
@@ -214,7 +228,7 @@ class Skeleton:
         return cls(names, None, swaps)
 
     @classmethod
-    def from_csv(cls, path):
+    def from_csv(cls, path: PathLike) -> Self:
         """Read a skeleton from a table with the columns name, parent and swap, as in DeepPoseKit.
 
         An empty cell, NaN or NA means no parent, or no partner.
@@ -252,7 +266,7 @@ class Skeleton:
             return cls.from_dict({"name": names, **table})
 
     @classmethod
-    def from_frame(cls, frame):
+    def from_frame(cls, frame: pd.DataFrame) -> Self:
         """Build a skeleton from a pandas.DataFrame with the columns name, parent and swap.
 
         Parameters
@@ -268,7 +282,7 @@ class Skeleton:
         return cls.from_dict({key: list(frame[key]) for key in frame.columns})
 
     @classmethod
-    def from_dict(cls, table):
+    def from_dict(cls, table: Mapping[str, Any]) -> Self:
         """Build a skeleton from lists, as `to_dict` gives them.
 
         Parameters
@@ -287,7 +301,7 @@ class Skeleton:
         claims = skeleton._positions(table.get("swap"), "swap")
         return cls(skeleton.names, skeleton.parents, _agree(claims, skeleton.names))
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, list[str]]:
         """Give the table as lists under "name", "parent" and "swap", with "" for none."""
         return {
             "name": list(self._names),
@@ -295,13 +309,13 @@ class Skeleton:
             "swap": [self._names[j] if j >= 0 else "" for j in self._swaps],
         }
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """Give the table as a pandas.DataFrame with the columns name, parent and swap."""
         import pandas as pd
 
         return pd.DataFrame(self.to_dict())
 
-    def to_csv(self, path, *, overwrite=False):
+    def to_csv(self, path: PathLike, *, overwrite: bool = False) -> None:
         """Write the table that `from_csv` reads.
 
         Parameters
@@ -322,19 +336,19 @@ class Skeleton:
             writer.writerow(table)
             writer.writerows(zip(*table.values(), strict=True))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._names)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Skeleton) and self.to_dict() == other.to_dict()
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((self._names, self._parents.tobytes(), self._swaps.tobytes()))
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return Skeleton, (self._names, self._parents.tolist(), self._swaps.tolist())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"<Skeleton of {len(self)} bodyparts, {len(self.edges)} edges, "
             f"{int((self._swaps >= 0).sum()) // 2} left/right pairs>"

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skpose._types import Border, RandomState
 from skpose.augment import _geometric, _photometric
 from skpose.augment._base import BaseAugmenter
 from skpose.base import Interval, StrOptions
@@ -41,6 +42,8 @@ _RULES = {
 }
 _NUMBER = Interval(Real, 0, None, closed="left")
 _PROBABILITY = Interval(Real, 0, 1, closed="both")
+
+_Range = float | tuple[float, float] | None  # of magnitudes
 
 
 class Augmenter(BaseAugmenter):
@@ -164,27 +167,27 @@ class Augmenter(BaseAugmenter):
 
     def __init__(
         self,
-        skeleton=None,
+        skeleton: Skeleton | None = None,
         *,
-        fliplr=0.5,
-        flipud=0.5,
-        rotation=180,
-        scale=0.1,
-        translation=0.05,
-        shear=0,
-        border="replicate",
-        border_value=0,
-        p=0.5,
-        contrast=0.3,
-        brightness=0,
-        blur=1.0,
-        sharpen=0.3,
-        noise=10.0,
-        dropout=0.05,
-        block_dropout=0.1,
-        block_size=(0.05, 0.15),
-        random_state=None,
-    ):
+        fliplr: float = 0.5,
+        flipud: float = 0.5,
+        rotation: _Range = 180,
+        scale: _Range = 0.1,
+        translation: _Range = 0.05,
+        shear: _Range = 0,
+        border: Border = "replicate",
+        border_value: int = 0,
+        p: float = 0.5,
+        contrast: _Range = 0.3,
+        brightness: _Range = 0,
+        blur: _Range = 1.0,
+        sharpen: _Range = 0.3,
+        noise: _Range = 10.0,
+        dropout: _Range = 0.05,
+        block_dropout: _Range = 0.1,
+        block_size: float | tuple[float, float] = (0.05, 0.15),
+        random_state: RandomState | np.random.Generator = None,
+    ) -> None:
         self.skeleton = skeleton
         self.fliplr = fliplr
         self.flipud = flipud

@@ -1,10 +1,13 @@
 """What augmenters share: the side that scikit-learn sees, and left and right in mirror images."""
 
+from typing import Any, Self
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from skpose._types import Images, RandomState
 from skpose.base import ImageInputMixin, check_images, check_keypoints, fit_context
 from skpose.preprocessing._image_batch import ImageBatch
 
@@ -23,7 +26,7 @@ class BaseAugmenter(ImageInputMixin, TransformerMixin, BaseEstimator, auto_wrap_
     """
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Images, y: Any = None) -> Self:
         """Check the parameters; there is nothing to learn.
 
         Parameters
@@ -44,7 +47,7 @@ class BaseAugmenter(ImageInputMixin, TransformerMixin, BaseEstimator, auto_wrap_
             self._warn_of_mirrors(stacklevel=4)
         return self
 
-    def transform(self, X):
+    def transform(self, X: Images) -> ImageBatch:
         """Hand on the images as they are: nothing is augmented in prediction.
 
         Parameters
@@ -58,7 +61,7 @@ class BaseAugmenter(ImageInputMixin, TransformerMixin, BaseEstimator, auto_wrap_
         """
         return ImageBatch.wrap(X)
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: Images, y: Any = None) -> ImageBatch:
         """Hand on the images with the order to augment them, afresh each time they are learnt from.
 
         Parameters
@@ -74,7 +77,7 @@ class BaseAugmenter(ImageInputMixin, TransformerMixin, BaseEstimator, auto_wrap_
         """
         return self.fit(X, y).transform(X).with_augmenter(self)
 
-    def set_output(self, *, transform=None):
+    def set_output(self, *, transform: Any = None) -> Self:
         """Do nothing: images are no table, whatever container is asked for.
 
         Parameters
@@ -87,7 +90,14 @@ class BaseAugmenter(ImageInputMixin, TransformerMixin, BaseEstimator, auto_wrap_
         """
         return self
 
-    def augment(self, images, keypoints, *, random_state=None, swap_index=None):
+    def augment(
+        self,
+        images: Images,
+        keypoints: ArrayLike,
+        *,
+        random_state: RandomState | np.random.Generator = None,
+        swap_index: ArrayLike | None = None,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
         """Augment a mini-batch: move images and keypoints alike. Threads may call it at once.
 
         Parameters
@@ -153,7 +163,7 @@ class BaseAugmenter(ImageInputMixin, TransformerMixin, BaseEstimator, auto_wrap_
             stacklevel=stacklevel,
         )
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         # What was checked or warned of must not change the hash that a Pipeline's memory goes by.
         state = super().__getstate__()
         return {key: value for key, value in state.items() if key not in _PASSING}

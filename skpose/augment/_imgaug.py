@@ -3,11 +3,14 @@
 import copy
 import sys
 import threading
+from types import ModuleType
+from typing import Any
 import warnings
 
 import numpy as np
 
 from skpose._opencv import import_opencv
+from skpose._types import RandomState
 from skpose.augment._base import BaseAugmenter
 from skpose.skeleton import Skeleton
 
@@ -17,7 +20,7 @@ _LOCK = threading.RLock()
 _HALF_PIXEL = 0.5  # imgaug counts from the image's corner, not from the middle of its first pixel
 
 
-def import_imgaug():
+def import_imgaug() -> ModuleType:
     """Give the module imgaug, which NumPy 2 keeps from being imported by name.
 
     imgaug 0.4.0 asks for one thing that NumPy 2 has no more. It is there during this import and
@@ -120,7 +123,13 @@ class ImgaugAugmenter(BaseAugmenter):
     }
     _NO_MIRRORS = "leave Fliplr and Flipud out of the pipeline"
 
-    def __init__(self, pipeline, *, skeleton=None, random_state=None):
+    def __init__(
+        self,
+        pipeline: Any,
+        *,
+        skeleton: Skeleton | None = None,
+        random_state: RandomState | np.random.Generator = None,
+    ) -> None:
         self.pipeline = pipeline
         self.skeleton = skeleton
         self.random_state = random_state
@@ -153,10 +162,10 @@ class ImgaugAugmenter(BaseAugmenter):
         moved[is_missing] = np.nan
         return images, moved, np.linalg.det(probes[:, 1:] - probes[:, :1]) < 0
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self),), self.__getstate__()
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         # A pipeline holds generators, which are not used here. Without this, the hash that a
         # Pipeline's memory goes by would change with imgaug's global generator.
         state = super().__getstate__()

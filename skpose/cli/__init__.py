@@ -66,7 +66,7 @@ def _terminable():
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="skpose")
 @click.option("--traceback", is_flag=True, help="Show where an error comes from.")
-def main(traceback):
+def main(traceback: bool) -> None:
     """Animal pose estimation: train a network on labelled frames, find bodyparts in new ones."""
     # TensorFlow's greeting says nothing to a user of this command; errors still come through.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,15 +1,21 @@
 """Annotation sets that are made, joined and changed, each as a whole or not at all."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from contextlib import contextmanager, suppress
 import math
 import os
 from pathlib import Path
 import shutil
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skpose._files import changing, check_output, check_room, holds_hdf5, locked, replacing
 from skpose._hdf5 import create_hdf5, open_hdf5
+from skpose._types import Images, PathLike
 from skpose.base import check_images
 from skpose.datasets import _annotation_journal as journals
 from skpose.datasets._annotation_checks import (
@@ -32,19 +38,22 @@ from skpose.datasets._annotation_layout import (
 )
 from skpose.datasets._annotation_set import images_of
 
+if TYPE_CHECKING:
+    from skpose.skeleton import Skeleton
+
 
 def write_annotations(
-    path,
-    images,
-    keypoints=None,
+    path: PathLike,
+    images: Images,
+    keypoints: ArrayLike | None = None,
     *,
-    skeleton,
-    annotated=None,
-    occluded=None,
-    videos=None,
-    frame_numbers=None,
-    overwrite=False,
-):
+    skeleton: Skeleton,
+    annotated: ArrayLike | None = None,
+    occluded: ArrayLike | None = None,
+    videos: ArrayLike | None = None,
+    frame_numbers: ArrayLike | None = None,
+    overwrite: bool = False,
+) -> None:
     """Write an annotation set that `read_annotations` and DeepPoseKit read.
 
     The file appears, or takes the old one's place, when it is complete. Images larger than memory
@@ -116,15 +125,15 @@ def write_annotations(
 
 
 def append_images(
-    path,
-    images,
-    keypoints=None,
+    path: PathLike,
+    images: Images,
+    keypoints: ArrayLike | None = None,
     *,
-    annotated=None,
-    occluded=None,
-    videos=None,
-    frame_numbers=None,
-):
+    annotated: ArrayLike | None = None,
+    occluded: ArrayLike | None = None,
+    videos: ArrayLike | None = None,
+    frame_numbers: ArrayLike | None = None,
+) -> None:
     """Add images to the end of an annotation set.
 
     The file is rewritten and takes the old one's place when it is complete. All else in it stays,
@@ -184,7 +193,7 @@ def append_images(
                 copy_others(old_file, file)
 
 
-def merge_annotations(paths, out, *, overwrite=False):
+def merge_annotations(paths: Sequence[PathLike], out: PathLike, *, overwrite: bool = False) -> None:
     """Join annotation sets of one skeleton and one image size to one file.
 
     Coordinates, marks and names are copied as they are. Where names differ only in that DeepPoseKit
@@ -257,7 +266,15 @@ def _merge(sets, new):
         create_skeleton(file, sets[0].table, names)
 
 
-def update_annotations(path, index, keypoints, *, annotated=None, confidence=None, occluded=None):
+def update_annotations(
+    path: PathLike,
+    index: ArrayLike,
+    keypoints: ArrayLike,
+    *,
+    annotated: ArrayLike | None = None,
+    confidence: ArrayLike | None = None,
+    occluded: ArrayLike | None = None,
+) -> None:
     """Change the keypoints of some images of an annotation set.
 
     They are appended to the set's journal, ``<set>.h5.journal``, a text file that every reader of
@@ -334,7 +351,7 @@ def _append(path, index, labels):
         return journals.append_edits(path, mark, edits, lambda: read_checksum(file))
 
 
-def fold_annotations(path):
+def fold_annotations(path: PathLike) -> None:
     """Bring the labels in the journal of an annotation set into its HDF5 file.
 
     So the file holds all by itself, to be copied, or to be opened by DeepPoseKit. It is copied,
@@ -399,7 +416,9 @@ def _rewriting(path):
             create_labels(file, Labels.of(stored), stored.mark)
 
 
-def write_guesses(path, index, keypoints, confidence=None):
+def write_guesses(
+    path: PathLike, index: ArrayLike, keypoints: ArrayLike, confidence: ArrayLike | None = None
+) -> None:
     """Write a model's guesses into an annotation set; what is annotated stays as it is.
 
     Parameters

@@ -1,24 +1,56 @@
 """Annotation sets: images, keypoints and skeleton in one HDF5 file, as DeepPoseKit made them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, overload
 import warnings
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from skpose._types import PathLike, Rows
 from skpose.datasets._annotation_checks import check_is_skeleton
 from skpose.datasets._annotation_layout import is_same_name, read_skeleton, read_stored
 from skpose.datasets._hdf5_images import HDF5Images
 
+if TYPE_CHECKING:
+    from skpose.skeleton import Skeleton
+
+
+@overload
+def read_annotations(
+    path: PathLike,
+    *,
+    skeleton: Skeleton | None = None,
+    labelled: Literal["annotated", "visible", "all"] = "annotated",
+    frames: Literal["labelled", "unlabelled", "all"] = "labelled",
+    key: str = "images",
+    return_X_y: Literal[False] = False,
+) -> Bunch: ...
+
+
+@overload
+def read_annotations(
+    path: PathLike,
+    *,
+    skeleton: Skeleton | None = None,
+    labelled: Literal["annotated", "visible", "all"] = "annotated",
+    frames: Literal["labelled", "unlabelled", "all"] = "labelled",
+    key: str = "images",
+    return_X_y: Literal[True],
+) -> tuple[Rows, NDArray[np.float64]]: ...
+
 
 def read_annotations(
-    path,
+    path: PathLike,
     *,
-    skeleton=None,
-    labelled="annotated",
-    frames="labelled",
-    key="images",
-    return_X_y=False,
-):
+    skeleton: Skeleton | None = None,
+    labelled: Literal["annotated", "visible", "all"] = "annotated",
+    frames: Literal["labelled", "unlabelled", "all"] = "labelled",
+    key: str = "images",
+    return_X_y: bool = False,
+) -> Bunch | tuple[Rows, NDArray[np.float64]]:
     """Read an annotation set, DeepPoseKit's HDF5 file; the images stay on disk.
 
     Labels in the set's journal (`update_annotations`) are read as if they were in the file.
@@ -143,7 +175,7 @@ def _visibility(is_labelled, is_missing, is_occluded):
     return np.where(is_labelled, np.where(is_missing, -1, visibility), 0).astype(np.int8)
 
 
-def read_sources(path):
+def read_sources(path: PathLike) -> dict[str, list[int]]:
     """Read which frames of which videos are in an annotation set.
 
     Parameters

@@ -2,27 +2,58 @@
 
 import json
 from pathlib import Path
+from typing import Literal, overload
 import warnings
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from skpose._files import reading
+from skpose._types import ImageSize, PathLike, Rows
 from skpose.datasets._image_files import open_listed
 from skpose.skeleton import Skeleton
 
 
+@overload
 def read_coco(
-    path,
+    path: PathLike,
     *,
-    image_dir=None,
-    category=None,
-    skeleton=None,
-    guess_swaps=True,
-    n_channels=None,
-    image_size=None,
-    return_X_y=False,
-):
+    image_dir: PathLike | None = None,
+    category: str | None = None,
+    skeleton: Skeleton | None = None,
+    guess_swaps: bool = True,
+    n_channels: int | None = None,
+    image_size: ImageSize | None = None,
+    return_X_y: Literal[False] = False,
+) -> Bunch: ...
+
+
+@overload
+def read_coco(
+    path: PathLike,
+    *,
+    image_dir: PathLike | None = None,
+    category: str | None = None,
+    skeleton: Skeleton | None = None,
+    guess_swaps: bool = True,
+    n_channels: int | None = None,
+    image_size: ImageSize | None = None,
+    return_X_y: Literal[True],
+) -> tuple[Rows, NDArray[np.float64]]: ...
+
+
+def read_coco(
+    path: PathLike,
+    *,
+    image_dir: PathLike | None = None,
+    category: str | None = None,
+    skeleton: Skeleton | None = None,
+    guess_swaps: bool = True,
+    n_channels: int | None = None,
+    image_size: ImageSize | None = None,
+    return_X_y: bool = False,
+) -> Bunch | tuple[Rows, NDArray[np.float64]]:
     """Read keypoints from a COCO JSON file, a sample for each annotated animal.
 
     Parameters

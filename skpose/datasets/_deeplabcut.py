@@ -1,11 +1,14 @@
 """DeepLabCut projects."""
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from skpose._types import ImageSize, PathLike, Rows
 from skpose.datasets._image_files import open_listed
 from skpose.poses import read_table
 from skpose.skeleton import Skeleton
@@ -14,17 +17,45 @@ _PREFIX = "CollectedData_"
 _FORMATS = (".csv", ".h5")  # the first is preferred: people can read it
 
 
+@overload
 def read_deeplabcut(
-    path,
+    path: PathLike,
     *,
-    scorer=None,
-    videos=None,
-    skeleton=None,
-    guess_swaps=True,
-    n_channels=None,
-    image_size=None,
-    return_X_y=False,
-):
+    scorer: str | None = None,
+    videos: Sequence[str] | None = None,
+    skeleton: Skeleton | None = None,
+    guess_swaps: bool = True,
+    n_channels: int | None = None,
+    image_size: ImageSize | None = None,
+    return_X_y: Literal[False] = False,
+) -> Bunch: ...
+
+
+@overload
+def read_deeplabcut(
+    path: PathLike,
+    *,
+    scorer: str | None = None,
+    videos: Sequence[str] | None = None,
+    skeleton: Skeleton | None = None,
+    guess_swaps: bool = True,
+    n_channels: int | None = None,
+    image_size: ImageSize | None = None,
+    return_X_y: Literal[True],
+) -> tuple[Rows, NDArray[np.float64]]: ...
+
+
+def read_deeplabcut(
+    path: PathLike,
+    *,
+    scorer: str | None = None,
+    videos: Sequence[str] | None = None,
+    skeleton: Skeleton | None = None,
+    guess_swaps: bool = True,
+    n_channels: int | None = None,
+    image_size: ImageSize | None = None,
+    return_X_y: bool = False,
+) -> Bunch | tuple[Rows, NDArray[np.float64]]:
     """Read the labelled frames of a single-animal DeepLabCut project; the images stay on disk.
 
     Read are ``labeled-data/<video>/CollectedData_<scorer>.csv``, or where there is none the ``.h5``

@@ -8,6 +8,7 @@ import numpy as np
 
 from skpose._hdf5 import open_hdf5
 from skpose._lazy_array import LazyArray
+from skpose._types import PathLike
 
 _N_SAMPLES = 8  # images that are compared when the file was rewritten
 _N_ROWS = 16  # of each
@@ -67,7 +68,7 @@ class HDF5Images(LazyArray):
     (5, 1, 1, 1) [3 0 3]
     """
 
-    def __init__(self, path, key="images"):
+    def __init__(self, path: PathLike, key: str = "images") -> None:
         self.path = os.path.abspath(os.fspath(path))
         self.key = key
         with open_hdf5(self.path) as file:

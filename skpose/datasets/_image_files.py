@@ -1,5 +1,6 @@
 """Images in files of their own."""
 
+from collections.abc import Sequence
 from io import BytesIO
 import os
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from skpose._lazy_array import LazyArray
 from skpose._opencv import import_opencv
+from skpose._types import ImageSize, PathLike
 from skpose.base import check_image_size
 
 
@@ -72,7 +74,13 @@ class ImageFiles(LazyArray):
     (3, 4, 6, 1) [20  0]
     """
 
-    def __init__(self, paths, *, n_channels=None, image_size=None):
+    def __init__(
+        self,
+        paths: Sequence[PathLike],
+        *,
+        n_channels: int | None = None,
+        image_size: ImageSize | None = None,
+    ) -> None:
         if n_channels not in (None, 1, 3):
             raise ValueError(f"n_channels must be 1, 3 or None, but was {n_channels!r}.")
         self._paths = _check_paths(paths)
@@ -83,7 +91,7 @@ class ImageFiles(LazyArray):
         super().__init__(len(self._paths), (*size, n_channels or first.shape[2]))
 
     @property
-    def paths(self):
+    def paths(self) -> list[str]:
         return [self._paths[i] for i in self._index]
 
     def _read(self, positions):

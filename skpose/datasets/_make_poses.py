@@ -1,11 +1,13 @@
 """Synthetic animals in an arena, whose keypoints are known exactly."""
 
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from skpose._types import ImageSize, RandomState
 from skpose.datasets._body_plans import MOUSE, generic_plan, mouse_plan
 from skpose.datasets._painting import (
     add_shadow,
@@ -45,18 +47,48 @@ class _Look(NamedTuple):
     gamma: float
 
 
+@overload
 def make_poses(
-    n_samples=100,
-    image_size=(96, 96),
-    n_channels=1,
+    n_samples: int = 100,
+    image_size: ImageSize = (96, 96),
+    n_channels: int = 1,
     *,
-    skeleton=None,
-    noise=3.0,
-    occlusion=0.0,
-    n_distractors=0,
-    return_bunch=False,
-    random_state=None,
-):
+    skeleton: Skeleton | None = None,
+    noise: float = 3.0,
+    occlusion: float = 0.0,
+    n_distractors: int = 0,
+    return_bunch: Literal[False] = False,
+    random_state: RandomState | np.random.Generator = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]: ...
+
+
+@overload
+def make_poses(
+    n_samples: int = 100,
+    image_size: ImageSize = (96, 96),
+    n_channels: int = 1,
+    *,
+    skeleton: Skeleton | None = None,
+    noise: float = 3.0,
+    occlusion: float = 0.0,
+    n_distractors: int = 0,
+    return_bunch: Literal[True],
+    random_state: RandomState | np.random.Generator = None,
+) -> Bunch: ...
+
+
+def make_poses(
+    n_samples: int = 100,
+    image_size: ImageSize = (96, 96),
+    n_channels: int = 1,
+    *,
+    skeleton: Skeleton | None = None,
+    noise: float = 3.0,
+    occlusion: float = 0.0,
+    n_distractors: int = 0,
+    return_bunch: bool = False,
+    random_state: RandomState | np.random.Generator = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]] | Bunch:
     """Make images of an animal in an arena, and keypoints that are exact to a part of a pixel.
 
     The animal is drawn from above, in any direction, posture and size, on a textured floor under

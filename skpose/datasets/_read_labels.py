@@ -1,13 +1,23 @@
 """Labels of any format, told by what a file holds."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sklearn.utils import Bunch
 
 from skpose._hdf5 import open_hdf5
+from skpose._types import ImageSize, PathLike
 from skpose.datasets._annotation_set import read_annotations
 from skpose.datasets._coco import read_coco
 from skpose.datasets._deeplabcut import read_deeplabcut
 from skpose.poses import is_table
+
+if TYPE_CHECKING:
+    from skpose.skeleton import Skeleton
 
 __all__ = ["find_format", "read_labels"]
 
@@ -16,16 +26,16 @@ _START = 4096  # bytes of a text that tell what it is
 
 
 def read_labels(
-    path,
+    path: PathLike,
     *,
-    format=None,
-    skeleton=None,
-    labelled=None,
-    scorer=None,
-    category=None,
-    n_channels=None,
-    image_size=None,
-):
+    format: Literal["deepposekit", "deeplabcut", "coco"] | None = None,
+    skeleton: Skeleton | None = None,
+    labelled: Literal["annotated", "visible", "all"] | None = None,
+    scorer: str | None = None,
+    category: str | None = None,
+    n_channels: int | None = None,
+    image_size: ImageSize | None = None,
+) -> Bunch:
     """Read labelled images of any format; the images stay on disk.
 
     Parameters
@@ -113,7 +123,7 @@ def read_labels(
     return read(path, **options)
 
 
-_READERS = {
+_READERS: dict[str, tuple[Callable[..., Any], set[str]]] = {
     "deepposekit": (read_annotations, {"skeleton", "labelled"}),
     "deeplabcut": (read_deeplabcut, {"skeleton", "scorer", "n_channels", "image_size"}),
     "coco": (read_coco, {"skeleton", "category", "n_channels", "image_size"}),

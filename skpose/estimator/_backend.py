@@ -24,7 +24,9 @@ __all__ = [
     "share_machine",
 ]
 
-_users = set()  # the processes, by their id, that have used the backend, this one or its parent
+_users: set[int] = (
+    set()
+)  # the processes, by their id, that have used the backend, this one or its parent
 
 
 def jit_compile():

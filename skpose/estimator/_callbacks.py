@@ -1,11 +1,14 @@
 """What happens between two epochs: the best one is kept, a person is told."""
 
+from collections.abc import Callable
 import time
+from typing import Any
 import warnings
 
 import keras
 
 from skpose._progress import Progress
+from skpose._types import PathLike
 from skpose.saving import check_model_path
 
 __all__ = ["BestEpoch", "Checkpoint", "FreezeEncoder", "ShowProgress"]
@@ -116,20 +119,20 @@ class Checkpoint(keras.callbacks.Callback):
     >>> estimator = PoseEstimator(callbacks=[Checkpoint("fly.skpose")])
     """
 
-    def __init__(self, path, *, interval=60.0, overwrite=False):
+    def __init__(self, path: PathLike, *, interval: float = 60.0, overwrite: bool = False) -> None:
         super().__init__()
         check_model_path(path, overwrite=overwrite)  # before the training, not after a minute of it
         self.path = path
         self.interval = interval
-        self._save = None
-        self._last = None
+        self._save: Any = None
+        self._last: Any = None
 
-    def set_save(self, save):
+    def set_save(self, save: Callable[[PathLike], None]) -> None:
         """Take the function that writes the estimator as it is now to a path."""
         self._save = save
         self._last = time.monotonic()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if time.monotonic() - self._last < self.interval:
             return
         try:

@@ -1,14 +1,20 @@
 """The estimator: images in, keypoints out."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 import multiprocessing
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skpose._predictor import KeypointRegressorMixin, find_in_batches
+from skpose._types import Images, PathLike, RandomState
 from skpose.base import (
     HasMethods,
     Interval,
@@ -27,6 +33,12 @@ from skpose.preprocessing import ImageBatch
 from skpose.saving import check_savable, save
 from skpose.skeleton import Skeleton
 from skpose.targets import ConfidenceMaps
+
+if TYPE_CHECKING:
+    import keras
+
+    from skpose.augment._base import BaseAugmenter
+    from skpose.models import Architecture
 
 __all__ = ["PoseEstimator"]
 
@@ -193,38 +205,38 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
     _never_saved = ("callbacks",)  # they belong to one training
     _only_for_training = ("augmenter",)  # a file that cannot hold it is still of use
 
-    architecture_ = _of_trained(lambda trained: trained.settings.architecture)
-    targets_ = _of_trained(lambda trained: trained.settings.targets)
-    image_shape_ = _of_trained(lambda trained: trained.settings.image_shape)
-    precision_ = _of_trained(lambda trained: trained.settings.precision)
-    subpixel_ = _of_trained(lambda trained: trained.settings.subpixel)
-    n_keypoints_ = _of_trained(lambda trained: trained.settings.targets.n_keypoints_)
-    model_ = _of_trained(lambda trained: trained.network)
+    architecture_: Architecture = _of_trained(lambda trained: trained.settings.architecture)
+    targets_: ConfidenceMaps = _of_trained(lambda trained: trained.settings.targets)
+    image_shape_: tuple[int, int, int] = _of_trained(lambda trained: trained.settings.image_shape)
+    precision_: str = _of_trained(lambda trained: trained.settings.precision)
+    subpixel_: bool = _of_trained(lambda trained: trained.settings.subpixel)
+    n_keypoints_: int = _of_trained(lambda trained: trained.settings.targets.n_keypoints_)
+    model_: keras.Model = _of_trained(lambda trained: trained.network)
 
     def __init__(
         self,
-        model="residual_unet",
+        model: str | Architecture | Callable[..., Any] | keras.Model = "residual_unet",
         *,
-        skeleton=None,
-        targets=None,
-        augmenter="auto",
-        subpixel="auto",
-        optimizer="adam",
-        learning_rate=1e-3,
-        batch_size=4,
-        max_epochs=200,
-        early_stopping=True,
-        validation_fraction=0.1,
-        n_iter_no_change=50,
-        tol=1e-3,
-        lr_patience=20,
-        lr_factor=0.2,
-        warm_start=False,
-        precision="float32",
-        callbacks=None,
-        random_state=None,
-        verbose=0,
-    ):
+        skeleton: Skeleton | None = None,
+        targets: ConfidenceMaps | None = None,
+        augmenter: BaseAugmenter | Literal["auto"] | None = "auto",
+        subpixel: bool | Literal["auto"] = "auto",
+        optimizer: str | keras.optimizers.Optimizer = "adam",
+        learning_rate: float = 1e-3,
+        batch_size: int = 4,
+        max_epochs: int = 200,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 50,
+        tol: float = 1e-3,
+        lr_patience: int = 20,
+        lr_factor: float = 0.2,
+        warm_start: bool = False,
+        precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32",
+        callbacks: list[keras.callbacks.Callback] | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.model = model
         self.skeleton = skeleton
         self.targets = targets
@@ -247,7 +259,16 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, *, sample_weight=None, groups=None, visibility=None, validation_data=None):
+    def fit(
+        self,
+        X: Images,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        visibility: ArrayLike | None = None,
+        validation_data: tuple[Images, ArrayLike] | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -292,7 +313,14 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, *, sample_weight=None, visibility=None):
+    def partial_fit(
+        self,
+        X: Images,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        visibility: ArrayLike | None = None,
+    ) -> Self:
         """Train for one epoch on these images, keeping none back.
 
         Parameters
@@ -459,7 +487,19 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         self.n_iter_ = n_before + n_now
         self.best_epoch_ = run.best_epoch
 
-    def predict(self, X, *, return_confidence=False, batch_size=None):
+    @overload
+    def predict(
+        self, X: Images, *, return_confidence: Literal[False] = False, batch_size: int | None = None
+    ) -> NDArray[np.float64]: ...
+
+    @overload
+    def predict(
+        self, X: Images, *, return_confidence: Literal[True], batch_size: int | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+    def predict(
+        self, X: Images, *, return_confidence: bool = False, batch_size: int | None = None
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Find the bodyparts in images.
 
         Parameters
@@ -485,7 +525,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         )
         return (keypoints, confidence) if return_confidence else keypoints
 
-    def predict_maps(self, X, *, batch_size=None):
+    def predict_maps(self, X: Images, *, batch_size: int | None = None) -> NDArray[np.float32]:
         """Give the confidence maps of images.
 
         Parameters
@@ -509,7 +549,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             maps[part] = self._trained.draw(np.asarray(batch[part]))
         return maps
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """Return a text that is the same for estimators that predict the same.
 
         Returns
@@ -519,7 +559,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         check_is_fitted(self)
         return self._trained.fingerprint()
 
-    def save(self, path, *, overwrite=False):
+    def save(self, path: PathLike, *, overwrite: bool = False) -> None:
         """Write the estimator to one file, which `skpose.load` reads; see `skpose.save`.
 
         Parameters
@@ -531,7 +571,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         """
         save(self, path, overwrite=overwrite)
 
-    def export(self, path, *, overwrite=False):
+    def export(self, path: PathLike, *, overwrite: bool = False) -> None:
         """Write what `predict` does as an ONNX model, which other programs can run.
 
         `skpose.load` reads the file as a `skpose.runtime.ExportedPoseEstimator`, which predicts the
@@ -568,20 +608,20 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         }
         write_onnx(path, self._trained.to_onnx, description, overwrite=overwrite)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         if "_trained" in state:
             state["_trained"] = state["_trained"].state()
         return state
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "_trained" in state:
             self._trained = TrainedNetwork.from_state(
                 state["_trained"], model=self.model, optimizer=self.optimizer
             )
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self),), self.__getstate__()
 
 

@@ -1,14 +1,17 @@
 """Estimators from files."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from skpose._types import PathLike
 from skpose.runtime import ExportedPoseEstimator
 from skpose.saving import read
 
 __all__ = ["load"]
 
 
-def load(path, *, custom_objects=None):
+def load(path: PathLike, *, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Read an estimator that `skpose.save` or `PoseEstimator.export` wrote.
 
     No code of the file's is run, and nothing in it is unpickled.

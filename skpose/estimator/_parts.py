@@ -1,6 +1,7 @@
 """The parts that an estimator is composed of, and how a search reaches their parameters."""
 
 from difflib import get_close_matches
+from typing import Any, Self
 
 from skpose.models import get_architecture
 from skpose.targets import ConfidenceMaps
@@ -11,7 +12,7 @@ __all__ = ["PartsMixin", "default_augmenter", "default_targets"]
 class PartsMixin:
     """Parameters of an estimator whose parts may stand for a default."""
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the parts too: ``targets__sigma``, ``model__growth_rate``.
 
         A part that stands for a default (``model="leap"``, ``targets=None``, ``augmenter="auto"``)
@@ -37,7 +38,7 @@ class PartsMixin:
         for part, value in parts.items():  # nothing is changed before all names are known
             params.pop(part, None)
             setattr(self, part, value)
-        return super().set_params(**params)
+        return super().set_params(**params)  # type: ignore[misc]  # a mixin
 
     def _make_parts(self, params):
         """Make the parts of which a parameter is set."""

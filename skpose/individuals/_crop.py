@@ -1,13 +1,29 @@
 """Crops of individuals: each seen alone, in pixels that find their way back."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
+from skpose._types import Border, Images, ImageSize
 from skpose.base import check_images
 from skpose.individuals._tracks import check_tracks
 from skpose.preprocessing import EgocentricAligner, ImageBatch, ImageCropper
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def crop_individuals(X, tracks, box_size, *, align=False, border="constant", border_value=0):
+
+def crop_individuals(
+    X: Images,
+    tracks: pd.DataFrame,
+    box_size: ImageSize,
+    *,
+    align: bool = False,
+    border: Border = "constant",
+    border_value: int = 0,
+) -> ImageBatch:
     """Crop each individual from the frames of a video.
 
     No pixel is read yet: frames are read when the crops are, from videos too.
@@ -66,7 +82,7 @@ def crop_individuals(X, tracks, box_size, *, align=False, border="constant", bor
     """
     X = check_images(X)
     tracks = check_tracks(tracks, n_frames=len(X))
-    options = {
+    options: dict[str, Any] = {
         "box_size": box_size,
         "border": border,
         "border_value": border_value,

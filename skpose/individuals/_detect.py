@@ -1,17 +1,26 @@
 """Individuals found by their difference from the background, for users without a tracker."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skpose._background import read_ahead
 from skpose._opencv import import_opencv
+from skpose._types import Images
 from skpose.base import ImageInputMixin, Interval, StrOptions, check_images, fit_context
-from skpose.individuals._blobs import find_blobs, match_number
+from skpose.individuals._blobs import Blob, find_blobs, match_number
 from skpose.preprocessing import ImageBatch
 from skpose.video import iterate_batches
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _BAND = 1 << 22  # pixels of the sampled frames that the background is computed from at a time
 _N_AT_ONCE = 16  # frames
@@ -94,16 +103,16 @@ class BlobDetector(ImageInputMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_individuals=None,
+        n_individuals: int | None = None,
         *,
-        polarity="any",
-        threshold=None,
-        quantile=0.5,
-        smoothing=1.0,
-        min_area=None,
-        max_area=None,
-        n_samples=50,
-    ):
+        polarity: Literal["any", "bright", "dark"] = "any",
+        threshold: float | None = None,
+        quantile: float = 0.5,
+        smoothing: float = 1.0,
+        min_area: float | None = None,
+        max_area: float | None = None,
+        n_samples: int = 50,
+    ) -> None:
         self.n_individuals = n_individuals
         self.polarity = polarity
         self.threshold = threshold
@@ -114,7 +123,7 @@ class BlobDetector(ImageInputMixin, BaseEstimator):
         self.n_samples = n_samples
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Images, y: Any = None) -> Self:
         """Learn the background, and how animals differ from it.
 
         Parameters
@@ -141,7 +150,7 @@ class BlobDetector(ImageInputMixin, BaseEstimator):
         self.area_ = self._typical_area([d > self.threshold_ for d in differences])
         return self
 
-    def detect(self, X):
+    def detect(self, X: Images) -> pd.DataFrame:
         """Find the individuals in each frame.
 
         Parameters
@@ -159,14 +168,15 @@ class BlobDetector(ImageInputMixin, BaseEstimator):
         """
         import pandas as pd
 
-        rows, blobs = [], []
+        rows = []
+        blobs: list[Blob] = []
         for i, frame in iterate_frames(self, X):
             blobs = self.find(frame, blobs)
             rows += [(i, *blob.describe()) for blob in blobs]
         columns = ["frame", "x", "y", "angle", "area", "length"]
         return pd.DataFrame(rows, columns=columns).astype({"frame": np.int64})
 
-    def find(self, frame, expected=()):
+    def find(self, frame: NDArray[np.uint8], expected: Sequence[Any] = ()) -> list[Blob]:
         """Find the individuals in one frame.
 
         Parameters

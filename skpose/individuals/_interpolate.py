@@ -1,11 +1,18 @@
 """Tracks without short gaps."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from skpose.individuals._tracks import check_tracks, sort_tracks
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def interpolate_tracks(tracks, *, max_gap=5):
+
+def interpolate_tracks(tracks: pd.DataFrame, *, max_gap: int = 5) -> pd.DataFrame:
     """Fill short gaps in tracks on a straight line.
 
     Parameters

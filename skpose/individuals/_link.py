@@ -1,15 +1,23 @@
 """Detections linked from frame to frame, so that each individual keeps its id."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from skpose._types import Video
 from skpose.individuals._blobs import Ellipse
 from skpose.individuals._detect import BlobDetector, iterate_frames
 from skpose.individuals._orientation import resolve_angles
 from skpose.individuals._tracks import keep_long
 from skpose.video import open_video
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _GAINS = 1.0, 0.5  # how much of a surprise goes into the position and into the velocity
 _GAINS_OF_PARTS = 0.3, 0.05
@@ -17,14 +25,14 @@ _COASTING = 3  # frames for which an individual that is not seen is taken to mov
 
 
 def track_individuals(
-    video,
-    n_individuals=None,
+    video: Video,
+    n_individuals: int | None = None,
     *,
-    detector=None,
-    max_distance=None,
-    max_absence=None,
-    min_length=1,
-):
+    detector: BlobDetector | None = None,
+    max_distance: float | None = None,
+    max_absence: int | None = None,
+    min_length: int = 1,
+) -> pd.DataFrame:
     """Find the individuals of a video and follow them.
 
     For videos without tracks: simple and quick, for few animals before an even or steady ground. It
@@ -72,7 +80,13 @@ def track_individuals(
     return tracks[["frame", "id", "x", "y", "angle"]]
 
 
-def link_detections(detections, n_individuals=None, *, max_distance=None, max_absence=None):
+def link_detections(
+    detections: pd.DataFrame,
+    n_individuals: int | None = None,
+    *,
+    max_distance: float | None = None,
+    max_absence: int | None = None,
+) -> pd.DataFrame:
     """Give detections the id of the individual that they show.
 
     In each frame, individuals are assigned to detections so that the distances between where they

@@ -1,12 +1,19 @@
 """Which end of an axis is the front."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _REACH = 2  # frames before and after, between which the motion is measured
 _INERTIA = 10  # a half turn costs as much as twice so many frames of quick backward motion
 
 
-def resolve_angles(tracks):
+def resolve_angles(tracks: pd.DataFrame) -> pd.DataFrame:
     """Choose the end of each individual's axis that it moves towards.
 
     The axis of a blob has two ends. Of all ways to choose one in each frame, the one is taken that

@@ -1,6 +1,9 @@
 """Poses of all individuals of a video."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 import warnings
 
 import numpy as np
@@ -8,6 +11,7 @@ import numpy as np
 from skpose._background import read_ahead
 from skpose._predictor import Predictor
 from skpose._progress import Progress
+from skpose._types import Border, ImageSize, Video
 from skpose.base import check_batch_size
 from skpose.individuals._crop import crop_individuals
 from skpose.individuals._interpolate import interpolate_tracks
@@ -15,20 +19,24 @@ from skpose.individuals._tracks import check_tracks, list_ids, sort_tracks
 from skpose.poses import from_numpy
 from skpose.video import iterate_batches, open_video, timing
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
 
 def predict_individuals(
-    estimator,
-    video,
-    tracks,
+    estimator: Any,
+    video: Video,
+    tracks: pd.DataFrame,
     *,
-    box_size=None,
-    align=False,
-    border="constant",
-    border_value=0,
-    max_gap=0,
-    batch_size=None,
-    verbose=0,
-):
+    box_size: ImageSize | None = None,
+    align: bool = False,
+    border: Border = "constant",
+    border_value: int = 0,
+    max_gap: int = 0,
+    batch_size: int | None = None,
+    verbose: int = 0,
+) -> xr.Dataset:
     """Find the bodyparts of each individual in the frames of a video.
 
     Frames are read in order and once, however many individuals they have, and few of them are held
@@ -97,7 +105,8 @@ def predict_individuals(
         "border": border,
         "border_value": border_value,
     }
-    keypoints = confidence = None
+    keypoints: Any = None
+    confidence: Any = None
     for rows, points, heights in _predict(predictor, X, tracks, options, batch_size, verbose):
         if keypoints is None:
             shape = (len(X), len(ids), points.shape[1])

@@ -9,12 +9,20 @@ from sklearn.utils import Bunch
 
 from skpose._files import reading
 from skpose._hdf5 import check_sound, open_hdf5
+from skpose._types import PathLike
 from skpose.individuals._tracks import sort_tracks
 from skpose.preprocessing import body_axes
 from skpose.skeleton import Skeleton
 
 
-def read_sleap(path, *, video=0, anchor=None, front=None, back=None):
+def read_sleap(
+    path: PathLike,
+    *,
+    video: int = 0,
+    anchor: str | None = None,
+    front: str | None = None,
+    back: str | None = None,
+) -> Bunch:
     """Read tracks and poses from a SLEAP file.
 
     Parameters

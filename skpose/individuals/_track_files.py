@@ -1,14 +1,28 @@
 """Tracks from files, and into them."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skpose._files import begins_with, check_output, reading, replacing
 from skpose._text_tables import open_text_table, read_column_names
+from skpose._types import PathLike
 from skpose.individuals._sleap import read_sleap
 from skpose.individuals._tracks import check_tracks, keep_long, sort_tracks
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def read_tracks(path, *, anchor=None, front=None, back=None, min_length=1):
+
+def read_tracks(
+    path: PathLike,
+    *,
+    anchor: str | None = None,
+    front: str | None = None,
+    back: str | None = None,
+    min_length: int = 1,
+) -> pd.DataFrame:
     """Read the tracks of individuals from a file.
 
     Parameters
@@ -95,7 +109,7 @@ def _as_numbers(ids):
     return numbers if (numbers.astype(str) == ids).all() else ids
 
 
-def write_tracks(path, tracks, *, overwrite=False):
+def write_tracks(path: PathLike, tracks: pd.DataFrame, *, overwrite: bool = False) -> None:
     """Write tracks as a table that `read_tracks` reads.
 
     Parameters

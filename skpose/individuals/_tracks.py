@@ -1,13 +1,24 @@
 """Tracks: a table of where each individual is in each frame."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NEEDED = ("frame", "id", "x", "y")
 _COLUMNS = (*_NEEDED, "angle")
 _MOST_FRAMES = 2**53  # beyond it, numbers of tables have lost their last digits
 
 
-def make_tracks(positions, angles=None, *, ids=None):
+def make_tracks(
+    positions: ArrayLike, angles: ArrayLike | None = None, *, ids: Sequence[int | str] | None = None
+) -> pd.DataFrame:
     """Make a table of tracks from arrays, such as the trajectories of idtracker.ai.
 
     Parameters

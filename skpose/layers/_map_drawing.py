@@ -1,6 +1,11 @@
 """Keypoints to confidence maps, on the device."""
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from skpose.targets._drawing import draw_maps
 from skpose.targets._posture_graph import PostureGraph
@@ -47,15 +52,15 @@ class ConfidenceMapDrawing(keras.layers.Layer):
 
     def __init__(
         self,
-        image_size,
+        image_size: Sequence[int],
         *,
-        sigma=5.0,
-        downsample_factor=2,
-        parents=None,
-        graph_scale=0.1,
-        missing="ignore",
-        **kwargs,
-    ):
+        sigma: float = 5.0,
+        downsample_factor: int = 2,
+        parents: Sequence[int] | NDArray[np.integer] | None = None,
+        graph_scale: float = 0.1,
+        missing: Literal["ignore", "zero"] = "ignore",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.image_size = tuple(int(side) for side in image_size)
         self.sigma = sigma
@@ -67,13 +72,13 @@ class ConfidenceMapDrawing(keras.layers.Layer):
         self._stride = 2**downsample_factor
         self._map_size = tuple(-(-side // self._stride) for side in self.image_size)
 
-    def call(self, keypoints):
+    def call(self, keypoints: Any) -> Any:
         maps, known = self.draw(keypoints)
         if self.missing == "zero":
             return maps
         return keras.ops.where(known[:, None, None, :] > 0, maps, float("nan"))
 
-    def draw(self, keypoints):
+    def draw(self, keypoints: Any) -> tuple[Any, Any]:
         """Draw the maps without NaN.
 
         Parameters
@@ -99,11 +104,11 @@ class ConfidenceMapDrawing(keras.layers.Layer):
         )
         return maps, keras.ops.ones_like(known) if self.missing == "zero" else known
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Any]) -> tuple[Any, ...]:
         n_graph = 0 if self._graph is None else self._graph.n_maps
         return (input_shape[0], *self._map_size, input_shape[1] + n_graph)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "image_size": self.image_size,

@@ -1,5 +1,8 @@
 """Confidence maps to keypoints, on the device."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from skpose.targets._peaks import find_maxima, find_subpixel_maxima
@@ -32,20 +35,22 @@ class Maxima(keras.layers.Layer):
     [[[10.5, 4.5, 0.75]]]
     """
 
-    def __init__(self, *, downsample_factor=2, n_keypoints=None, **kwargs):
+    def __init__(
+        self, *, downsample_factor: int = 2, n_keypoints: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.downsample_factor = downsample_factor
         self.n_keypoints = n_keypoints
 
-    def call(self, maps):
+    def call(self, maps: Any) -> Any:
         maps = keras.ops.cast(maps[..., : self.n_keypoints], "float32")
         return find_maxima(maps, stride=2**self.downsample_factor, xp=keras.ops)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Any]) -> tuple[Any, ...]:
         n_keypoints = input_shape[3] if self.n_keypoints is None else self.n_keypoints
         return (input_shape[0], n_keypoints, 3)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "downsample_factor": self.downsample_factor,
@@ -96,14 +101,21 @@ class SubpixelMaxima(Maxima):
     [[[10.3..., 20.7..., 1.0]]]
     """
 
-    def __init__(self, *, sigma=5.0, downsample_factor=2, n_keypoints=None, **kwargs):
+    def __init__(
+        self,
+        *,
+        sigma: float = 5.0,
+        downsample_factor: int = 2,
+        n_keypoints: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(downsample_factor=downsample_factor, n_keypoints=n_keypoints, **kwargs)
         self.sigma = sigma
 
-    def call(self, maps):
+    def call(self, maps: Any) -> Any:
         maps = keras.ops.cast(maps[..., : self.n_keypoints], "float32")
         stride = 2**self.downsample_factor
         return find_subpixel_maxima(maps, sigma=self.sigma, stride=stride, xp=keras.ops)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "sigma": self.sigma}

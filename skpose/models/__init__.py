@@ -4,6 +4,8 @@ An `Architecture` is a scikit-learn object that holds a network's hyperparameter
 Keras is loaded when the first network is built.
 """
 
+from typing import TYPE_CHECKING
+
 from skpose.models._architecture import Architecture
 from skpose.models._custom import CustomArchitecture
 from skpose.models._deeplabcut import DeepLabCut
@@ -27,12 +29,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-    if name == "rebuild":  # needs Keras
-        from skpose.models._rebuild import rebuild
+if TYPE_CHECKING:
+    from skpose.models._rebuild import rebuild
+else:
 
-        return rebuild
-    raise AttributeError(f"module 'skpose.models' has no attribute {name!r}")
+    def __getattr__(name):
+        if name == "rebuild":  # needs Keras
+            from skpose.models._rebuild import rebuild
+
+            return rebuild
+        raise AttributeError(f"module 'skpose.models' has no attribute {name!r}")
 
 
 def __dir__():

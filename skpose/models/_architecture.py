@@ -1,8 +1,15 @@
 """What every architecture shares."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 from sklearn.base import BaseEstimator
+
+if TYPE_CHECKING:
+    import keras
 
 
 class Architecture(BaseEstimator):
@@ -25,14 +32,21 @@ class Architecture(BaseEstimator):
         Number of first epochs in which the layers that `encoder_layers` names are not trained.
     """
 
-    downsample_factors = (1, 2, 3)
+    downsample_factors: tuple[int, ...] = (1, 2, 3)
     default_downsample_factor = 2
     default_subpixel = True
     freeze_encoder = 0
 
     _parameter_constraints: dict = {}
 
-    def build(self, image_shape, n_outputs, downsample_factor=None, *, load_weights=True):
+    def build(
+        self,
+        image_shape: Sequence[int],
+        n_outputs: int,
+        downsample_factor: int | None = None,
+        *,
+        load_weights: bool = True,
+    ) -> keras.Model:
         """Build the network.
 
         Parameters
@@ -71,7 +85,7 @@ class Architecture(BaseEstimator):
             raise ValueError(f"n_outputs must be a positive integer, but is {n_outputs!r}.")
         return self._build(image_shape, int(n_outputs), downsample_factor, load_weights)
 
-    def size_divisor(self, image_shape, downsample_factor=None):
+    def size_divisor(self, image_shape: Sequence[int], downsample_factor: int | None = None) -> int:
         """Give the number by which the sides of the network's images must be divisible.
 
         Parameters
@@ -87,7 +101,7 @@ class Architecture(BaseEstimator):
         """
         return self._size_divisor(*self._check(image_shape, downsample_factor))
 
-    def encoder_layers(self, model):
+    def encoder_layers(self, model: keras.Model) -> tuple[str, ...]:
         """Name the layers that come with trained weights.
 
         `rebuild` copies their weights; the first `freeze_encoder` epochs leave them as they are.

@@ -1,9 +1,16 @@
 """Networks that a user built: wrapped, measured and checked."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 from skpose.base import Interval
 from skpose.models._architecture import Architecture
+
+if TYPE_CHECKING:
+    import keras
 
 _MOST_TRANSITIONS = 8
 
@@ -65,13 +72,13 @@ class CustomArchitecture(Architecture):
 
     def __init__(
         self,
-        network,
+        network: Callable[..., Any] | keras.Model,
         *,
-        downsample_factor=None,
-        divisor=None,
-        pretrained=None,
-        freeze_encoder=0,
-    ):
+        downsample_factor: int | None = None,
+        divisor: int | None = None,
+        pretrained: bool | Sequence[str] | None = None,
+        freeze_encoder: int = 0,
+    ) -> None:
         self.network = network
         self.downsample_factor = downsample_factor
         self.divisor = divisor
@@ -79,20 +86,20 @@ class CustomArchitecture(Architecture):
         self.freeze_encoder = freeze_encoder
 
     @property
-    def default_downsample_factor(self):
+    def default_downsample_factor(self) -> int:  # type: ignore[override]
         if self.downsample_factor is not None:
             return self.downsample_factor
         return _find_downsample_factor(self._probe())
 
     @property
-    def downsample_factors(self):
+    def downsample_factors(self) -> tuple[int, ...]:  # type: ignore[override]
         return (self.default_downsample_factor,)
 
     def _check_downsample_factor(self, downsample_factor):
         # Whether the network agrees shows once it is built.
         return self.default_downsample_factor if downsample_factor is None else downsample_factor
 
-    def encoder_layers(self, model):
+    def encoder_layers(self, model: keras.Model) -> tuple[str, ...]:
         pretrained = self._is_model() if self.pretrained is None else self.pretrained
         if pretrained is True:
             return tuple(layer.name for layer in model.layers if layer.weights)

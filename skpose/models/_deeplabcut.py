@@ -1,10 +1,16 @@
 """The network of DeepLabCut (Mathis et al., 2018), in DeepPoseKit's version."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Literal
 
 from skpose.base import Interval, StrOptions
 from skpose.models._architecture import Architecture
 from skpose.models._encoders import ENCODERS, MOBILENET_ALPHAS, encode
+
+if TYPE_CHECKING:
+    import keras
 
 
 class DeepLabCut(Architecture):
@@ -70,13 +76,20 @@ class DeepLabCut(Architecture):
         "freeze_encoder": [Interval(Integral, 0, None, closed="left")],
     }
 
-    def __init__(self, encoder="resnet50", *, weights="imagenet", alpha=1.0, freeze_encoder=0):
+    def __init__(
+        self,
+        encoder: str = "resnet50",
+        *,
+        weights: Literal["imagenet"] | None = "imagenet",
+        alpha: float = 1.0,
+        freeze_encoder: int = 0,
+    ) -> None:
         self.encoder = encoder
         self.weights = weights
         self.alpha = alpha
         self.freeze_encoder = freeze_encoder
 
-    def encoder_layers(self, model):
+    def encoder_layers(self, model: keras.Model) -> tuple[str, ...]:
         return () if self.weights is None else ("encoder",)
 
     def _build(self, image_shape, n_outputs, downsample_factor, load_weights):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Literal
 
 from skpose.base import Interval, StrOptions
 from skpose.models._architecture import Architecture
@@ -60,13 +61,13 @@ class LEAP(Architecture):
 
     def __init__(
         self,
-        filters=64,
+        filters: int = 64,
         *,
-        activation="relu",
-        batch_normalization=False,
-        pooling="max",
-        upsampling="transposed",
-    ):
+        activation: Literal["relu", "selu", "elu", "gelu", "silu"] = "relu",
+        batch_normalization: bool = False,
+        pooling: Literal["max", "average"] = "max",
+        upsampling: Literal["transposed", "bilinear", "nearest"] = "transposed",
+    ) -> None:
         self.filters = filters
         self.activation = activation
         self.batch_normalization = batch_normalization

@@ -1,11 +1,19 @@
 """A network again, with its precision and its random numbers chosen."""
 
+from collections.abc import Collection
 from itertools import count
 
 import keras
+import numpy as np
 
 
-def rebuild(model, *, dtype_policy="float32", random_state, pretrained=False):
+def rebuild(
+    model: keras.Model,
+    *,
+    dtype_policy: str = "float32",
+    random_state: np.random.Generator,
+    pretrained: bool | Collection[str] = False,
+) -> keras.Model:
     """Clone a functional network with another precision and reproducible random weights.
 
     Parameters

@@ -3,7 +3,11 @@
 A new network is a module of its own, an entry here, and a name in ``skpose.models``.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
 from skpose.models._architecture import Architecture
 from skpose.models._custom import CustomArchitecture
@@ -12,6 +16,9 @@ from skpose.models._leap import LEAP
 from skpose.models._residual_unet import ResidualUNet
 from skpose.models._stacked_densenet import StackedDenseNet
 from skpose.models._stacked_hourglass import StackedHourglass
+
+if TYPE_CHECKING:
+    import keras
 
 ARCHITECTURES = {
     "deeplabcut": DeepLabCut,
@@ -22,7 +29,7 @@ ARCHITECTURES = {
 }
 
 
-def get_architecture(model):
+def get_architecture(model: str | Architecture | Callable[..., Any] | keras.Model) -> Architecture:
     """Give the architecture object that `model` stands for.
 
     Parameters

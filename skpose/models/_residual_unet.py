@@ -75,8 +75,14 @@ class ResidualUNet(Architecture):
     }
 
     def __init__(
-        self, filters=48, *, max_filters=128, n_blocks=1, n_transitions=-1, head_filters=256
-    ):
+        self,
+        filters: int = 48,
+        *,
+        max_filters: int = 128,
+        n_blocks: int = 1,
+        n_transitions: int = -1,
+        head_filters: int = 256,
+    ) -> None:
         self.filters = filters
         self.max_filters = max_filters
         self.n_blocks = n_blocks

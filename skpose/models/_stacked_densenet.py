@@ -1,12 +1,18 @@
 """The Stacked DenseNet of Graving et al. (2019)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 from skpose.base import Interval
 from skpose.models._architecture import Architecture
 from skpose.models._encoders import encode
 from skpose.models._sizes import count_transitions
+
+if TYPE_CHECKING:
+    import keras
 
 # Where DenseNet-121 ends for maps of 1/4 and of 1/8 of the image.
 _DENSENET_ENDS = {2: "conv2_block6_concat", 3: "conv3_block12_concat"}
@@ -93,16 +99,16 @@ class StackedDenseNet(Architecture):
 
     def __init__(
         self,
-        n_stacks=2,
+        n_stacks: int = 2,
         *,
-        n_transitions=-1,
-        growth_rate=48,
-        bottleneck_factor=1,
-        compression_factor=0.5,
-        separable=False,
-        pretrained=False,
-        freeze_encoder=0,
-    ):
+        n_transitions: int = -1,
+        growth_rate: int = 48,
+        bottleneck_factor: float = 1,
+        compression_factor: float = 0.5,
+        separable: bool = False,
+        pretrained: bool = False,
+        freeze_encoder: int = 0,
+    ) -> None:
         self.n_stacks = n_stacks
         self.n_transitions = n_transitions
         self.growth_rate = growth_rate
@@ -113,10 +119,10 @@ class StackedDenseNet(Architecture):
         self.freeze_encoder = freeze_encoder
 
     @property
-    def downsample_factors(self):
+    def downsample_factors(self) -> tuple[int, ...]:  # type: ignore[override]
         return (2, 3) if self.pretrained else (1, 2, 3)
 
-    def encoder_layers(self, model):
+    def encoder_layers(self, model: keras.Model) -> tuple[str, ...]:
         return ("encoder",) if self.pretrained else ()
 
     def _build(self, image_shape, n_outputs, downsample_factor, load_weights):

@@ -65,7 +65,14 @@ class StackedHourglass(Architecture):
         "bottleneck_factor": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, n_stacks=2, *, n_transitions=-1, filters=64, bottleneck_factor=2):
+    def __init__(
+        self,
+        n_stacks: int = 2,
+        *,
+        n_transitions: int = -1,
+        filters: int = 64,
+        bottleneck_factor: int = 2,
+    ) -> None:
         self.n_stacks = n_stacks
         self.n_transitions = n_transitions
         self.filters = filters

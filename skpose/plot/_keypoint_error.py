@@ -1,11 +1,16 @@
 """How far off each bodypart is."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skpose._predictor import Predictor
+from skpose._types import Images
 from skpose.base import check_keypoints
 from skpose.metrics import keypoint_errors
 from skpose.plot._axes import (
@@ -18,6 +23,11 @@ from skpose.plot._axes import (
     set_error_scale,
 )
 from skpose.skeleton import check_skeleton
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from skpose.skeleton import Skeleton
 
 __all__ = ["KeypointErrorDisplay"]
 
@@ -76,12 +86,21 @@ class KeypointErrorDisplay:
     [3.0, 1.5]
     """
 
-    def __init__(self, *, errors, skeleton=None):
+    def __init__(self, *, errors: NDArray[Any], skeleton: Skeleton | None = None) -> None:
         self.errors = errors
         self.skeleton = skeleton
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, skeleton=None, ax=None, **plot_options):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Images,
+        y: ArrayLike,
+        *,
+        skeleton: Skeleton | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Predict the keypoints of images, and draw how far off they are.
 
         Parameters
@@ -112,7 +131,15 @@ class KeypointErrorDisplay:
         )
 
     @classmethod
-    def from_predictions(cls, y_true, y_pred, *, skeleton=None, ax=None, **plot_options):
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        skeleton: Skeleton | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Draw how far predicted keypoints are from labelled ones.
 
         Parameters
@@ -157,7 +184,15 @@ class KeypointErrorDisplay:
             )
         return cls(errors=errors, skeleton=skeleton).plot(ax, **plot_options)
 
-    def plot(self, ax=None, *, sort=True, scale="auto", scatter_kwargs=None, box_kwargs=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        sort: bool = True,
+        scale: Literal["auto", "linear", "log"] = "auto",
+        scatter_kwargs: dict[str, Any] | None = None,
+        box_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the errors.
 
         Parameters

@@ -1,15 +1,27 @@
 """Skeletons drawn over their images."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skpose._predictor import Predictor
+from skpose._types import Images
 from skpose.base import check_images, check_keypoints
 from skpose.metrics import keypoint_errors
 from skpose.plot._axes import format_pixels
 from skpose.plot._pose_panels import Panels
 from skpose.preprocessing import ImageBatch
 from skpose.skeleton import check_skeleton
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+    from skpose.skeleton import Skeleton
 
 __all__ = ["PoseDisplay"]
 
@@ -72,8 +84,15 @@ class PoseDisplay:
     """
 
     def __init__(
-        self, *, images, keypoints, y_true=None, confidence=None, skeleton=None, indices=None
-    ):
+        self,
+        *,
+        images: Images,
+        keypoints: NDArray[Any],
+        y_true: NDArray[Any] | None = None,
+        confidence: NDArray[Any] | None = None,
+        skeleton: Skeleton | None = None,
+        indices: NDArray[Any] | None = None,
+    ) -> None:
         self.images = images
         self.keypoints = keypoints
         self.y_true = y_true
@@ -83,8 +102,16 @@ class PoseDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y=None, *, skeleton=None, n_images=12, ax=None, **plot_options
-    ):
+        cls,
+        estimator: Any,
+        X: Images,
+        y: ArrayLike | None = None,
+        *,
+        skeleton: Skeleton | None = None,
+        n_images: int | None = 12,
+        ax: Axes | ArrayLike | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Predict the keypoints of images, and draw them.
 
         Parameters
@@ -139,16 +166,16 @@ class PoseDisplay:
     @classmethod
     def from_predictions(
         cls,
-        images,
-        keypoints,
+        images: Images,
+        keypoints: ArrayLike,
         *,
-        y_true=None,
-        confidence=None,
-        skeleton=None,
-        n_images=12,
-        ax=None,
-        **plot_options,
-    ):
+        y_true: ArrayLike | None = None,
+        confidence: ArrayLike | None = None,
+        skeleton: Skeleton | None = None,
+        n_images: int | None = 12,
+        ax: Axes | ArrayLike | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Draw keypoints over their images.
 
         Parameters
@@ -183,9 +210,7 @@ class PoseDisplay:
         """
         if np.ndim(keypoints) == 2:
             images = _as_batch_of_one(images)
-            keypoints, y_true, confidence = (
-                None if values is None else [values] for values in (keypoints, y_true, confidence)
-            )
+            keypoints, y_true, confidence = map(_in_list, (keypoints, y_true, confidence))
         images = check_images(images, name="images")
         keypoints = check_keypoints(keypoints, n_samples=len(images), name="keypoints")
         n_samples, n_keypoints = keypoints.shape[:2]
@@ -208,16 +233,16 @@ class PoseDisplay:
 
     def plot(
         self,
-        ax=None,
+        ax: Axes | ArrayLike | None = None,
         *,
-        n_columns=None,
-        min_confidence=0.0,
-        cmap=None,
-        titles=True,
-        legend="auto",
-        scatter_kwargs=None,
-        line_kwargs=None,
-    ):
+        n_columns: int | None = None,
+        min_confidence: float = 0.0,
+        cmap: str | Colormap | None = None,
+        titles: bool = True,
+        legend: bool | Literal["auto"] = "auto",
+        scatter_kwargs: dict[str, Any] | None = None,
+        line_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the images and what is known of them.
 
         Parameters
@@ -314,6 +339,10 @@ def _check_confidence(confidence, shape):
             "(n_samples, n_keypoints)."
         )
     return confidence
+
+
+def _in_list(values):
+    return None if values is None else [values]
 
 
 def _as_batch_of_one(image):

@@ -1,6 +1,12 @@
 """How the error fell in training."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skpose._predictor import Predictor
@@ -14,6 +20,9 @@ from skpose.plot._axes import (
     new_axes,
     set_error_scale,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["TrainingHistoryDisplay"]
 
@@ -60,12 +69,12 @@ class TrainingHistoryDisplay:
     [[2.0, 5.0]]
     """
 
-    def __init__(self, *, history, best_epoch=None):
+    def __init__(self, *, history: Mapping[str, ArrayLike], best_epoch: int | None = None) -> None:
         self.history = history
         self.best_epoch = best_epoch
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, **plot_options):
+    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None, **plot_options: Any) -> Self:
         """Draw how an estimator was trained.
 
         Parameters
@@ -92,7 +101,14 @@ class TrainingHistoryDisplay:
         return cls.from_history(final.history_, best_epoch=best_epoch, ax=ax, **plot_options)
 
     @classmethod
-    def from_history(cls, history, *, best_epoch=None, ax=None, **plot_options):
+    def from_history(
+        cls,
+        history: Mapping[str, ArrayLike],
+        *,
+        best_epoch: int | None = None,
+        ax: Axes | None = None,
+        **plot_options: Any,
+    ) -> Self:
         """Draw a history.
 
         Parameters
@@ -134,7 +150,13 @@ class TrainingHistoryDisplay:
             )
         return cls(history=curves, best_epoch=best_epoch).plot(ax, **plot_options)
 
-    def plot(self, ax=None, *, scale="log", line_kwargs=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        scale: Literal["auto", "linear", "log"] = "log",
+        line_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the curves.
 
         Parameters

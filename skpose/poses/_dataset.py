@@ -1,10 +1,18 @@
 """Poses over time as a Dataset, from arrays and back."""
 
+from __future__ import annotations
+
 from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from skpose.skeleton import number_names
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["ONLY_ONE", "check_poses", "from_numpy", "is_of_one", "to_movement", "to_numpy"]
 
@@ -14,15 +22,15 @@ _MOVEMENT_0_15 = {"keypoint": "keypoints", "individual": "individuals"}
 
 
 def from_numpy(
-    keypoints,
-    confidence=None,
+    keypoints: ArrayLike,
+    confidence: ArrayLike | None = None,
     *,
-    names=None,
-    individuals=None,
-    frames=None,
-    times=None,
-    frame_rate=None,
-):
+    names: Sequence[str] | None = None,
+    individuals: Sequence[str] | None = None,
+    frames: ArrayLike | None = None,
+    times: ArrayLike | None = None,
+    frame_rate: float | None = None,
+) -> xr.Dataset:
     """Make a Dataset of poses from arrays.
 
     Parameters
@@ -66,7 +74,7 @@ def from_numpy(
     import xarray as xr
 
     if isinstance(keypoints, np.ma.MaskedArray):
-        keypoints = keypoints.astype(np.float64).filled(np.nan)  # what is masked is no pose
+        keypoints = np.ma.filled(keypoints.astype(np.float64), np.nan)  # what is masked is no pose
     keypoints = np.asarray(keypoints)
     if keypoints.dtype.kind != "f":
         keypoints = keypoints.astype(np.float64)
@@ -133,7 +141,7 @@ def _time(frames, times, frame_rate):
     return frames if is_number else np.arange(len(frames)), {**rate, "time_unit": "frames"}
 
 
-def check_poses(poses, name="poses"):
+def check_poses(poses: xr.Dataset, name: str = "poses") -> xr.Dataset:
     """Check that something is a Dataset of poses; one of movement's is understood too.
 
     Parameters
@@ -193,7 +201,7 @@ def is_of_one(poses):
     return poses["individual"].values.tolist() == [ONLY_ONE]
 
 
-def to_numpy(poses):
+def to_numpy(poses: xr.Dataset) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Return the arrays of a Dataset of poses.
 
     Parameters
@@ -222,7 +230,7 @@ def to_numpy(poses):
     return (keypoints[:, 0], confidence[:, 0]) if is_of_one(poses) else (keypoints, confidence)
 
 
-def to_movement(poses):
+def to_movement(poses: xr.Dataset) -> xr.Dataset:
     """Name the dimensions of poses as the installed version of movement does.
 
     movement up to 0.15, the last one for Python 3.11, says ``keypoints`` and ``individuals``; later

@@ -53,7 +53,7 @@ def read_table(file, path):
     return levels, columns, index, values
 
 
-def is_table(group):
+def is_table(group: h5py.Group) -> bool:
     """Whether a group of an HDF5 file is a table of pandas."""
     return isinstance(group, h5py.Group) and ("block0_values" in group or "table" in group)
 

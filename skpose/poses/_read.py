@@ -1,19 +1,26 @@
 """Poses from files, of one animal and of several."""
 
+from __future__ import annotations
+
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skpose._files import is_beyond_compression
+from skpose._types import PathLike
 from skpose.poses._dataset import ONLY_ONE, from_numpy
 from skpose.poses._tables import COORDS, read_table
 from skpose.skeleton import number_names
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 __all__ = ["read_poses"]
 
 
-def read_poses(path, *, frame_rate=None):
+def read_poses(path: PathLike, *, frame_rate: float | None = None) -> xr.Dataset:
     """Read poses that skpose wrote, or DeepLabCut, or another program with its columns.
 
     Parameters

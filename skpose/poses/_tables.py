@@ -1,5 +1,7 @@
 """Tables with DeepLabCut's columns, of poses or of labels, as they lie in CSV and HDF5 files."""
 
+from __future__ import annotations
+
 import csv
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +27,8 @@ class Table(NamedTuple):
     path: Path
     levels: list  # names of the rows of column names
     columns: list  # of tuples of str, one of each level
-    index: list  # of tuples: the number of a frame, or the parts of an image's path
+    # Of tuples: the number of a frame, or the parts of an image's path.
+    index: list  # type: ignore[assignment]  # hides that of tuple
     values: np.ndarray  # (n_rows, n_columns), float64
 
     @property
@@ -61,7 +64,7 @@ class Table(NamedTuple):
         return padded[:, order].reshape(len(self.values), *sizes, len(coords))
 
 
-def read_table(path):
+def read_table(path: Path) -> Table:
     """Read a table with DeepLabCut's columns.
 
     Parameters

@@ -1,15 +1,24 @@
 """Poses as files that other programs read."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 import zipfile
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skpose._files import begins_with, check_output, holds_hdf5, replacing
+from skpose._types import PathLike, Rows
 from skpose.base import batch_slices
 from skpose.poses._dataset import check_poses, is_of_one
 from skpose.poses._pandas_hdf5 import is_table, write_table
 from skpose.poses._tables import COORDS, LEVELS
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["check_poses_path", "write_poses", "write_rows"]
 
@@ -34,7 +43,7 @@ _SCORER = "skpose"
 _BLOCK = 4096  # frames that are converted at a time
 
 
-def write_poses(path, poses, *, overwrite=False):
+def write_poses(path: PathLike, poses: xr.Dataset, *, overwrite: bool = False) -> Path:
     """Write poses to a file.
 
     Parameters
@@ -97,13 +106,22 @@ def write_poses(path, poses, *, overwrite=False):
     )
 
 
-def check_poses_path(path, *, overwrite=False):
+def check_poses_path(path: PathLike, *, overwrite: bool = False) -> Path:
     """Check that poses can be written to a file, before any work starts; return its path."""
     is_same = _IS_SAME.get(Path(path).suffix.lower())
     return check_output(path, what="Poses", endings=_ENDINGS, overwrite=overwrite, is_same=is_same)
 
 
-def write_rows(path, rows, *, names, individuals=None, frames=None, times=None, overwrite=False):
+def write_rows(
+    path: PathLike,
+    rows: Rows,
+    *,
+    names: Sequence[str],
+    individuals: Sequence[str] | None = None,
+    frames: ArrayLike | None = None,
+    times: ArrayLike | None = None,
+    overwrite: bool = False,
+) -> Path:
     """Write poses to a file, a part at a time, from an array that may be on disk.
 
     Parameters

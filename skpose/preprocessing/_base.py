@@ -1,5 +1,7 @@
 """What transformers of images share."""
 
+from typing import Any, Self
+
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from skpose.base import ImageInputMixin
@@ -10,7 +12,7 @@ class ImageTransformer(
 ):
     """A step that takes images and gives an `ImageBatch`; `fit` learns nothing."""
 
-    def set_output(self, *, transform=None):
+    def set_output(self, *, transform: Any = None) -> Self:
         """Do nothing: images have no names for their columns.
 
         Parameters

@@ -1,10 +1,13 @@
 """Crop images around an individual."""
 
 from numbers import Integral, Real
+from typing import Literal, Self
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from skpose._types import Border, Images, ImageSize
 from skpose.base import (
     Interval,
     StrOptions,
@@ -76,14 +79,21 @@ class ImageCropper(ImageTransformer, auto_wrap_output_keys=None):
 
     _parameter_constraints: dict = {**CROP_CONSTRAINTS}
 
-    def __init__(self, *, box_size, border="constant", border_value=0, outside="raise"):
+    def __init__(
+        self,
+        *,
+        box_size: ImageSize,
+        border: Border = "constant",
+        border_value: int = 0,
+        outside: Literal["raise", "pad"] = "raise",
+    ) -> None:
         self.box_size = box_size
         self.border = border
         self.border_value = border_value
         self.outside = outside
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, centers=None):
+    def fit(self, X: Images, y: ArrayLike | None = None, centers: ArrayLike | None = None) -> Self:
         """Check the parameters; nothing is learnt.
 
         Parameters
@@ -103,7 +113,9 @@ class ImageCropper(ImageTransformer, auto_wrap_output_keys=None):
         check_image_size(self.box_size, "box_size")
         return self
 
-    def fit_transform(self, X, y=None, centers=None):
+    def fit_transform(
+        self, X: Images, y: ArrayLike | None = None, centers: ArrayLike | None = None
+    ) -> ImageBatch:
         """Crop images around `centers`, or else around the keypoints.
 
         Parameters
@@ -133,7 +145,7 @@ class ImageCropper(ImageTransformer, auto_wrap_output_keys=None):
         warn_keypoints_outside(batch, y, stacklevel=2)
         return batch
 
-    def transform(self, X, centers=None):
+    def transform(self, X: Images, centers: ArrayLike | None = None) -> ImageBatch:
         """Crop images around `centers`.
 
         Parameters
@@ -164,7 +176,7 @@ class ImageCropper(ImageTransformer, auto_wrap_output_keys=None):
         return crop_batch(batch, matrices, (height, width), self)
 
 
-def bounding_box_centers(keypoints):
+def bounding_box_centers(keypoints: ArrayLike) -> NDArray[np.float64]:
     """Give the centres of the boxes that bound the labelled keypoints.
 
     Parameters
@@ -188,7 +200,7 @@ def bounding_box_centers(keypoints):
     low = np.where(labelled, keypoints, np.inf).min(axis=1, initial=np.inf)
     high = np.where(labelled, keypoints, -np.inf).max(axis=1, initial=-np.inf)
     centers = np.full((len(keypoints), 2), np.nan)
-    some = labelled.any(axis=(1, 2))
+    some = labelled.any(axis=(1, 2))  # type: ignore[arg-type]  # taken for a scalar
     centers[some] = (low[some] + high[some]) / 2
     return centers
 

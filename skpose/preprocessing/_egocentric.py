@@ -1,9 +1,12 @@
 """Turn images so that the individuals face the same way."""
 
 from numbers import Integral
+from typing import Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from skpose._types import Border, Images, ImageSize
 from skpose.base import check_image_size, check_keypoints, fit_context
 from skpose.preprocessing._base import ImageTransformer
 from skpose.preprocessing._crop import (
@@ -80,14 +83,14 @@ class EgocentricAligner(ImageTransformer, auto_wrap_output_keys=None):
     def __init__(
         self,
         *,
-        front,
-        back,
-        box_size,
-        skeleton=None,
-        border="constant",
-        border_value=0,
-        outside="raise",
-    ):
+        front: str | int,
+        back: str | int,
+        box_size: ImageSize,
+        skeleton: Skeleton | None = None,
+        border: Border = "constant",
+        border_value: int = 0,
+        outside: Literal["raise", "pad"] = "raise",
+    ) -> None:
         self.front = front
         self.back = back
         self.box_size = box_size
@@ -97,7 +100,13 @@ class EgocentricAligner(ImageTransformer, auto_wrap_output_keys=None):
         self.outside = outside
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, centers=None, angles=None):
+    def fit(
+        self,
+        X: Images,
+        y: ArrayLike | None = None,
+        centers: ArrayLike | None = None,
+        angles: ArrayLike | None = None,
+    ) -> Self:
         """Check the parameters; nothing is learnt.
 
         Parameters
@@ -121,7 +130,13 @@ class EgocentricAligner(ImageTransformer, auto_wrap_output_keys=None):
         self._position("back")
         return self
 
-    def fit_transform(self, X, y=None, centers=None, angles=None):
+    def fit_transform(
+        self,
+        X: Images,
+        y: ArrayLike | None = None,
+        centers: ArrayLike | None = None,
+        angles: ArrayLike | None = None,
+    ) -> ImageBatch:
         """Turn images by `centers` and `angles`, or else by the keypoints.
 
         Parameters
@@ -156,7 +171,9 @@ class EgocentricAligner(ImageTransformer, auto_wrap_output_keys=None):
         warn_keypoints_outside(batch, y, stacklevel=2)
         return batch
 
-    def transform(self, X, centers=None, angles=None):
+    def transform(
+        self, X: Images, centers: ArrayLike | None = None, angles: ArrayLike | None = None
+    ) -> ImageBatch:
         """Turn images by `centers` and `angles`.
 
         Parameters
@@ -207,7 +224,9 @@ class EgocentricAligner(ImageTransformer, auto_wrap_output_keys=None):
         return self.skeleton.names.index(bodypart)
 
 
-def body_axes(keypoints, front, back):
+def body_axes(
+    keypoints: ArrayLike, front: int, back: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give the middles and the angles of body axes.
 
     Parameters

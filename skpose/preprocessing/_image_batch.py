@@ -1,7 +1,13 @@
 """Images that remember where they came from."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self, overload
+
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from skpose._lazy_array import (
     find_positions,
@@ -10,6 +16,7 @@ from skpose._lazy_array import (
     select_rows,
     split_index,
 )
+from skpose._types import Border, Images, ImageSize, Rows
 from skpose.base import check_image_axes, check_image_size, check_images
 from skpose.preprocessing._warp import BORDERS, apply_affine, compose, invert, warp_image
 
@@ -81,15 +88,15 @@ class ImageBatch(NDArrayOperatorsMixin):
 
     def __init__(
         self,
-        source,
-        matrices=None,
-        image_size=None,
-        augmenters=(),
+        source: Images,
+        matrices: ArrayLike | None = None,
+        image_size: ImageSize | None = None,
+        augmenters: Sequence[Any] = (),
         *,
-        border="constant",
-        border_value=0,
-        source_matrices=None,
-    ):
+        border: Border = "constant",
+        border_value: int = 0,
+        source_matrices: ArrayLike | None = None,
+    ) -> None:
         self._source = check_image_axes(source, "source")
         n_samples = len(self._source)
         self._source_matrices = None
@@ -110,7 +117,7 @@ class ImageBatch(NDArrayOperatorsMixin):
         self._border_value = border_value
 
     @classmethod
-    def wrap(cls, X, *, n_channels=None, name="X"):
+    def wrap(cls, X: Images, *, n_channels: int | None = None, name: str = "X") -> Self:
         """Return images as a batch, once they are checked; a batch is returned as it is.
 
         Parameters
@@ -130,47 +137,54 @@ class ImageBatch(NDArrayOperatorsMixin):
         return X if isinstance(X, cls) else cls(X)
 
     @property
-    def source(self):
+    def source(self) -> Rows:
         return self._source
 
     @property
-    def matrices(self):
+    def matrices(self) -> NDArray[np.float64]:
         return self._matrices
 
     @property
-    def source_matrices(self):
+    def source_matrices(self) -> NDArray[np.float64] | None:
         """Affine matrices from the user's (x, y) to the source's; None for identity."""
         return self._source_matrices
 
     @property
-    def image_size(self):
+    def image_size(self) -> tuple[int, int]:
         return self._image_size
 
     @property
-    def augmenters(self):
+    def augmenters(self) -> tuple[Any, ...]:
         return self._augmenters
 
     @property
-    def border(self):
+    def border(self) -> Border:
         return self._border
 
     @property
-    def border_value(self):
+    def border_value(self) -> int:
         return self._border_value
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int, int, int]:
         return (len(self._matrices), *self._image_size, int(self._source.shape[3]))
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype[Any]:
         return np.dtype(self._source.dtype)
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         return 4
 
-    def warped(self, matrices, image_size, *, border=None, border_value=None):
+    def warped(
+        self,
+        matrices: ArrayLike,
+        image_size: ImageSize,
+        *,
+        border: Border | None = None,
+        border_value: int | None = None,
+    ) -> ImageBatch:
         """Give a batch that is warped once more; no pixel is touched yet.
 
         Parameters
@@ -198,15 +212,15 @@ class ImageBatch(NDArrayOperatorsMixin):
             source_matrices=self._source_matrices,
         )
 
-    def with_augmenter(self, augmenter):
+    def with_augmenter(self, augmenter: Any) -> ImageBatch:
         """Give a batch that `augmenter` is still to be done to, after all others."""
         return self._replace(_augmenters=(*self._augmenters, augmenter))
 
-    def without_augmenters(self):
+    def without_augmenters(self) -> ImageBatch:
         """Give a batch that nothing is still to be done to."""
         return self._replace(_augmenters=())
 
-    def with_pixels(self, images):
+    def with_pixels(self, images: Images) -> ImageBatch:
         """Give a batch of other pixels in the same frame, with the same augmenters.
 
         For transformers that change pixels but do not move them.
@@ -245,7 +259,7 @@ class ImageBatch(NDArrayOperatorsMixin):
             source_matrices=self._matrices,
         )
 
-    def to_batch(self, keypoints):
+    def to_batch(self, keypoints: ArrayLike) -> NDArray[np.float64]:
         """Move keypoints from the user's pixels to the batch's.
 
         Parameters
@@ -260,7 +274,7 @@ class ImageBatch(NDArrayOperatorsMixin):
         """
         return apply_affine(self._matrices, self._check_keypoints(keypoints))
 
-    def to_user(self, keypoints):
+    def to_user(self, keypoints: ArrayLike) -> NDArray[np.float64]:
         """Move keypoints from the batch's pixels to the user's.
 
         Parameters
@@ -289,10 +303,19 @@ class ImageBatch(NDArrayOperatorsMixin):
         batch.__dict__.update(self.__dict__, **changes)
         return batch
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._matrices)
 
-    def __getitem__(self, key):
+    @overload
+    def __getitem__(self, key: int) -> NDArray[Any]: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> ImageBatch: ...
+
+    @overload
+    def __getitem__(self, key: Any) -> ImageBatch | NDArray[Any]: ...
+
+    def __getitem__(self, key: Any) -> ImageBatch | NDArray[Any]:
         key, rest = split_index(key)
         positions = find_positions(key, np.arange(len(self)))
         if positions.ndim == 0:
@@ -311,10 +334,10 @@ class ImageBatch(NDArrayOperatorsMixin):
                 changes[name] = matrices[key]
         return self._replace(**changes)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self[i] for i in range(len(self)))
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         images = self._read()
         is_own = self._is_untouched() and isinstance(self._source, np.ndarray)
         if copy is False and not (is_own and dtype in (None, self.dtype)):
@@ -325,7 +348,7 @@ class ImageBatch(NDArrayOperatorsMixin):
             return images.astype(dtype)
         return images.copy() if copy and is_own else images
 
-    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Compute on pixels; the result keeps the frame if it is as many images of that size."""
         if "out" in kwargs:
             return NotImplemented
@@ -341,10 +364,10 @@ class ImageBatch(NDArrayOperatorsMixin):
             )
         return batches[0].with_pixels(result)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.__dict__,)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         height, width = self._image_size
         parts = [f"{len(self)} images of {height} x {width} x {self.shape[3]} {self.dtype}"]
         if not self._is_untouched():

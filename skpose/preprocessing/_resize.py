@@ -1,9 +1,12 @@
 """Resize images."""
 
 from numbers import Real
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from skpose._types import Images, ImageSize
 from skpose.base import Interval, check_image_size, fit_context
 from skpose.preprocessing._base import ImageTransformer
 from skpose.preprocessing._image_batch import ImageBatch
@@ -61,14 +64,21 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         "border_value": [Interval(Real, 0, 255, closed="both")],
     }
 
-    def __init__(self, *, scale=None, image_size=None, keep_aspect=False, border_value=0):
+    def __init__(
+        self,
+        *,
+        scale: float | None = None,
+        image_size: ImageSize | None = None,
+        keep_aspect: bool = False,
+        border_value: int = 0,
+    ) -> None:
         self.scale = scale
         self.image_size = image_size
         self.keep_aspect = keep_aspect
         self.border_value = border_value
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Images, y: ArrayLike | None = None) -> Self:
         """Check the parameters; nothing is learnt.
 
         Parameters
@@ -85,7 +95,7 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         self._sizes(ImageBatch.wrap(X).image_size)
         return self
 
-    def transform(self, X):
+    def transform(self, X: Images) -> ImageBatch:
         """Resize images.
 
         Parameters

@@ -3,11 +3,15 @@
 import os
 from pathlib import Path
 from threading import RLock
+from typing import Any, Literal, Self, overload
 
 import joblib
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from skpose._predictor import KeypointRegressorMixin, find_in_batches
+from skpose._types import Images, PathLike
 from skpose.base import StrOptions
 from skpose.preprocessing import ImageBatch
 from skpose.runtime._onnxruntime import read_description, start_onnxruntime
@@ -87,15 +91,22 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
     }
 
     # A file's path and content, and the engine that runs it, once they are needed.
-    _model = _session = None
+    _model: tuple[PathLike, bytes] | None = None
+    _session: Any = None
     _lock = RLock()  # of all: an engine takes all cores while it starts
 
-    def __init__(self, path, *, engine="onnxruntime", precision="float32"):
+    def __init__(
+        self,
+        path: PathLike,
+        *,
+        engine: Literal["onnxruntime", "openvino"] = "onnxruntime",
+        precision: Literal["float32", "bfloat16"] = "float32",
+    ) -> None:
         self.path = path
         self.engine = engine
         self.precision = precision
 
-    def fit(self, X=None, y=None):
+    def fit(self, X: Any = None, y: Any = None) -> Self:
         """Read the file. Nothing is learned: the network is trained already.
 
         `predict` does the same where it has not been done.
@@ -115,7 +126,19 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
         self._open()
         return self
 
-    def predict(self, X, *, return_confidence=False, batch_size=None):
+    @overload
+    def predict(
+        self, X: Images, *, return_confidence: Literal[False] = False, batch_size: int | None = None
+    ) -> NDArray[np.float64]: ...
+
+    @overload
+    def predict(
+        self, X: Images, *, return_confidence: Literal[True], batch_size: int | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+    def predict(
+        self, X: Images, *, return_confidence: bool = False, batch_size: int | None = None
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Find the bodyparts in images.
 
         Parameters
@@ -149,22 +172,22 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
         return (keypoints, confidence) if return_confidence else keypoints
 
     @property
-    def n_keypoints_(self):
+    def n_keypoints_(self) -> int:
         """int: number of keypoints."""
         return self._describe("n_keypoints")
 
     @property
-    def image_shape_(self):
+    def image_shape_(self) -> tuple[int, int, int]:
         """tuple of (height, width, n_channels): shape of the images that can be predicted."""
         return tuple(self._describe("image_shape"))
 
     @property
-    def skeleton(self):
+    def skeleton(self) -> Skeleton | None:
         """Skeleton or None: that of the estimator that was exported."""
         skeleton = self._describe("skeleton")
         return None if skeleton is None else Skeleton.from_dict(skeleton)
 
-    def read(self):
+    def read(self) -> bytes:
         """Give what the file holds, once it was read.
 
         Returns
@@ -178,7 +201,7 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
             self._model = self.path, Path(self.path).read_bytes()
         return self._model[1]
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """Return a text that is the same for estimators that predict the same.
 
         Returns
@@ -206,7 +229,7 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
                 self._session = _Session(self.read(), *settings)
             return self._session
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_model": (self.path, self.read()), "_session": None}
 
     def __sklearn_clone__(self):

@@ -4,10 +4,12 @@ from numbers import Integral
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from skpose._predictor import Predictor
+from skpose._types import Images
 from skpose.base import (
     ImageInputMixin,
     Interval,
@@ -28,7 +30,14 @@ class FrameSampler(ImageInputMixin, BaseEstimator):
     }
 
     @fit_context(prefer_skip_nested_validation=False)
-    def select(self, X=None, *, keypoints=None, confidence=None, exclude=None):
+    def select(
+        self,
+        X: Images | None = None,
+        *,
+        keypoints: ArrayLike | None = None,
+        confidence: ArrayLike | None = None,
+        exclude: ArrayLike | None = None,
+    ) -> NDArray[np.intp]:
         """Choose frames.
 
         Parameters
@@ -91,7 +100,13 @@ class ScoreSampler(FrameSampler):
     }
 
     @fit_context(prefer_skip_nested_validation=False)
-    def scores(self, X=None, *, keypoints=None, confidence=None):
+    def scores(
+        self,
+        X: Images | None = None,
+        *,
+        keypoints: ArrayLike | None = None,
+        confidence: ArrayLike | None = None,
+    ) -> NDArray[np.float64]:
         """Give the score of each frame; those with high scores are chosen.
 
         Parameters

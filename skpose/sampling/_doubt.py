@@ -1,8 +1,11 @@
 """Frames that one estimator, or several together, are in doubt about."""
 
+from typing import Any, Literal
+
 import numpy as np
 
 from skpose._predictor import Predictor
+from skpose._types import RandomState
 from skpose.base import HasMethods, batch_slices
 from skpose.preprocessing import ImageBatch
 from skpose.sampling._base import ScoreSampler
@@ -63,13 +66,13 @@ class ConfidenceSampler(ScoreSampler):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: Any = None,
         *,
-        n_frames=20,
-        reduce="mean",
-        min_separation=10,
-        random_state=None,
-    ):
+        n_frames: int = 20,
+        reduce: Literal["mean", "max"] = "mean",
+        min_separation: int = 10,
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.n_frames = n_frames
         self.reduce = reduce
@@ -136,13 +139,13 @@ class EntropySampler(ScoreSampler):
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        n_frames=20,
-        reduce="mean",
-        min_separation=10,
-        random_state=None,
-    ):
+        n_frames: int = 20,
+        reduce: Literal["mean", "max"] = "mean",
+        min_separation: int = 10,
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.n_frames = n_frames
         self.reduce = reduce
@@ -209,13 +212,13 @@ class EnsembleSampler(ScoreSampler):
 
     def __init__(
         self,
-        estimators=None,
+        estimators: list[Any] | None = None,
         *,
-        n_frames=20,
-        reduce="mean",
-        min_separation=10,
-        random_state=None,
-    ):
+        n_frames: int = 20,
+        reduce: Literal["mean", "max"] = "mean",
+        min_separation: int = 10,
+        random_state: RandomState = None,
+    ) -> None:
         self.estimators = estimators
         self.n_frames = n_frames
         self.reduce = reduce

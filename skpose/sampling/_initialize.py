@@ -1,12 +1,18 @@
 """A model's guesses in an annotation set, to be corrected in place of labelled from nothing."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from skpose._predictor import Predictor
+from skpose._types import PathLike
 from skpose.datasets import read_annotations, write_guesses
 
 
-def initialize_annotations(estimator, path, *, batch_size=None):
+def initialize_annotations(
+    estimator: Any, path: PathLike, *, batch_size: int | None = None
+) -> NDArray[np.intp]:
     """Write predictions into an annotation set where nothing is labelled yet.
 
     Keypoints that are marked as annotated stay as they are, also in images where others are not.

@@ -3,14 +3,17 @@
 from itertools import pairwise, zip_longest
 from numbers import Integral
 import tempfile
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.decomposition import IncrementalPCA
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
+from skpose._types import Images, ImageSize, RandomState
 from skpose.base import Interval, check_image_size, check_images, fit_context
 from skpose.preprocessing._warp import resize_image
 from skpose.sampling._base import FrameSampler
@@ -96,14 +99,14 @@ class KMeansSampler(FrameSampler):
 
     def __init__(
         self,
-        n_frames=20,
+        n_frames: int = 20,
         *,
-        n_clusters=None,
-        n_components=50,
-        image_size=32,
-        min_separation=1,
-        random_state=None,
-    ):
+        n_clusters: int | None = None,
+        n_components: int = 50,
+        image_size: ImageSize = 32,
+        min_separation: int = 1,
+        random_state: RandomState = None,
+    ) -> None:
         self.n_frames = n_frames
         self.n_clusters = n_clusters
         self.n_components = n_components
@@ -112,7 +115,7 @@ class KMeansSampler(FrameSampler):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X: Images, y: Any = None) -> Self:
         """Find clusters of similar frames.
 
         Parameters
@@ -129,7 +132,7 @@ class KMeansSampler(FrameSampler):
         self._fit(check_images(X), check_random_state(self.random_state), self.n_frames)
         return self
 
-    def predict(self, X):
+    def predict(self, X: Images) -> NDArray[np.integer]:
         """Give the cluster of each frame.
 
         Parameters

@@ -1,5 +1,6 @@
 """Frames by chance: what every other choice has to beat."""
 
+from skpose._types import RandomState
 from skpose.sampling._base import FrameSampler
 
 
@@ -29,7 +30,9 @@ class RandomSampler(FrameSampler):
     (5, True)
     """
 
-    def __init__(self, n_frames=20, *, min_separation=1, random_state=None):
+    def __init__(
+        self, n_frames: int = 20, *, min_separation: int = 1, random_state: RandomState = None
+    ) -> None:
         self.n_frames = n_frames
         self.min_separation = min_separation
         self.random_state = random_state

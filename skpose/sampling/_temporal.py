@@ -2,9 +2,11 @@
 
 from math import comb
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
 
+from skpose._types import RandomState
 from skpose.base import HasMethods, Interval
 from skpose.sampling._base import ScoreSampler
 
@@ -64,14 +66,14 @@ class MotionSampler(ScoreSampler):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: Any = None,
         *,
-        order=2,
-        n_frames=20,
-        reduce="max",
-        min_separation=10,
-        random_state=None,
-    ):
+        order: int = 2,
+        n_frames: int = 20,
+        reduce: Literal["mean", "max"] = "max",
+        min_separation: int = 10,
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.order = order
         self.n_frames = n_frames
@@ -154,14 +156,14 @@ class AutoregressiveSampler(ScoreSampler):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: Any = None,
         *,
-        order=3,
-        n_frames=20,
-        reduce="max",
-        min_separation=10,
-        random_state=None,
-    ):
+        order: int = 3,
+        n_frames: int = 20,
+        reduce: Literal["mean", "max"] = "max",
+        min_separation: int = 10,
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.order = order
         self.n_frames = n_frames

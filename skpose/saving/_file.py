@@ -1,13 +1,16 @@
 """An estimator as one HDF5 file: its tree as JSON, its arrays, and a checksum over all of it."""
 
+from collections.abc import Mapping
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skpose._files import check_output, holds_hdf5, reading, replacing
+from skpose._types import PathLike
 from skpose.saving._format_1 import upgrade
 from skpose.saving._tree import decode, encode
 
@@ -17,7 +20,7 @@ _FORMAT = 2
 _HINT = "The file is not a skpose model, or was cut short or changed; save it again."
 
 
-def check_model_path(path, *, overwrite=False):
+def check_model_path(path: PathLike, *, overwrite: bool = False) -> None:
     """Check that an estimator can be saved to a file of this name, before any work starts."""
     if Path(path).suffix == ".onnx":
         raise ValueError(
@@ -28,7 +31,7 @@ def check_model_path(path, *, overwrite=False):
     check_output(path, what="Estimators", overwrite=overwrite, is_same=is_model)
 
 
-def save(estimator, path, *, overwrite=False):
+def save(estimator: Any, path: PathLike, *, overwrite: bool = False) -> None:
     """Write a fitted estimator to one file, which `skpose.load` reads.
 
     The file is HDF5 without pickled objects. It holds the parameters, the weights and all else that
@@ -91,7 +94,7 @@ def save(estimator, path, *, overwrite=False):
         file.attrs["digest"] = digest(file)
 
 
-def read(path, custom_objects=None):
+def read(path: PathLike, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Read what `save` wrote; see `skpose.load`."""
     path = Path(path)
     if not path.is_file():

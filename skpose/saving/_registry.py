@@ -1,6 +1,8 @@
 """The classes that a model file may name."""
 
+from collections.abc import Callable
 from importlib import import_module
+from typing import TypeVar
 
 from sklearn.base import BaseEstimator
 
@@ -11,10 +13,11 @@ __all__ = ["class_of", "name_of", "never_saved", "register"]
 # Classes of scikit-learn that hold nothing but other estimators.
 _OF_SKLEARN = {"sklearn.frozen": {"FrozenEstimator"}, "sklearn.pipeline": {"Pipeline"}}
 
-_registered = {}  # name in a file -> class
+_registered: dict[str, type] = {}  # name in a file -> class
+_Class = TypeVar("_Class", bound=type)
 
 
-def register(package):
+def register(package: str) -> Callable[[_Class], _Class]:
     """Let `skpose.save` and `skpose.load` take part of a class of yours.
 
     The class is an estimator or transformer of scikit-learn's kind. A file holds its parameters and

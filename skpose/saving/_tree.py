@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 import sys
+from typing import Any
 import warnings
 
 import numpy as np
@@ -47,7 +48,7 @@ def encode(estimator):
     return encoder.encode(estimator, ""), encoder.arrays
 
 
-def check_savable(estimator):
+def check_savable(estimator: Any) -> None:
     """Raise a TypeError unless a file can hold an estimator of this class."""
     cls = type(estimator)
     if not isinstance(estimator, BaseEstimator) or name_of(cls) is None:

@@ -1,11 +1,14 @@
 """The targets of a network as a transformer."""
 
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skpose._types import ImageSize
 from skpose.base import (
     ImageInputMixin,
     Interval,
@@ -113,14 +116,14 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        sigma=5.0,
-        downsample_factor=2,
-        use_graph=True,
-        graph_scale=0.1,
-        missing="ignore",
-        skeleton=None,
-        image_size=None,
-    ):
+        sigma: float = 5.0,
+        downsample_factor: int = 2,
+        use_graph: bool = True,
+        graph_scale: float = 0.1,
+        missing: Literal["ignore", "zero"] = "ignore",
+        skeleton: Skeleton | None = None,
+        image_size: ImageSize | None = None,
+    ) -> None:
         self.sigma = sigma
         self.downsample_factor = downsample_factor
         self.use_graph = use_graph
@@ -130,12 +133,12 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
         self.image_size = image_size
 
     @property
-    def stride(self):
+    def stride(self) -> int:
         """Pixels a cell."""
         return 2**self.downsample_factor
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, y, _=None):
+    def fit(self, y: ArrayLike, _: Any = None) -> Self:
         """Take the number of keypoints, and the size of the images where it is not given.
 
         Parameters
@@ -198,7 +201,7 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
         limbs = [f"limb {i}" for i in range(graph.n_limbs)]
         return names + segments + limbs + ["graph", "graph and keypoints"]
 
-    def transform(self, y):
+    def transform(self, y: ArrayLike) -> NDArray[np.float32]:
         """Draw the maps.
 
         Parameters
@@ -228,7 +231,7 @@ class ConfidenceMaps(ImageInputMixin, TransformerMixin, BaseEstimator):
             maps[rows] = part
         return maps
 
-    def inverse_transform(self, maps):
+    def inverse_transform(self, maps: ArrayLike) -> NDArray[np.float64]:
         """Find the keypoints of maps, by a least-squares fit of the Gaussian to each peak.
 
         Parameters

@@ -1,16 +1,20 @@
 """The frames of a video as an array that stays on disk."""
 
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 import os
 import threading
+from typing import Any
 import warnings
 import weakref
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skpose._lazy_array import LazyArray
 from skpose._opencv import import_opencv
+from skpose._types import PathLike, Region
 from skpose.base import check_batch_size
 from skpose.video._decoder import FrameReader, PixelConverter
 from skpose.video._frame_index import read_index
@@ -111,7 +115,9 @@ class VideoFrames(LazyArray):
     (25, 16, 32, 1) 25.0 [200.  30.]
     """
 
-    def __init__(self, path, *, n_channels=3, region=None, step=1):
+    def __init__(
+        self, path: PathLike, *, n_channels: int = 3, region: Region | None = None, step: int = 1
+    ) -> None:
         if n_channels not in (1, 3):
             raise ValueError(f"n_channels must be 1 (grey) or 3 (RGB), but was {n_channels!r}.")
         if step != int(step) or step < 1:
@@ -143,29 +149,31 @@ class VideoFrames(LazyArray):
         self._reader = FrameReader(self.path, self._frames)
         self._lock = threading.Lock()
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         state = vars(self).copy()
         del state["_reader"], state["_lock"]
         return state
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._open()
 
     @property
-    def frame_numbers(self):
+    def frame_numbers(self) -> NDArray[np.integer]:
         return self._index.copy()
 
     @property
-    def times(self):
+    def times(self) -> NDArray[np.float64]:
         return self._frames.times[self._index]
 
     @property
-    def frame_rate(self):
+    def frame_rate(self) -> float:
         times = self.times
         return float((len(times) - 1) / (times[-1] - times[0])) if len(times) > 1 else 1.0
 
-    def iter_batches(self, batch_size, start=0, stop=None):
+    def iter_batches(
+        self, batch_size: int, start: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Give the frames in order, some at a time, at the speed of the decoder.
 
         Parameters
@@ -194,7 +202,7 @@ class VideoFrames(LazyArray):
         finally:
             reader.close()
 
-    def close(self):
+    def close(self) -> None:
         """Close the file. It is opened again when a frame is asked for."""
         with self._lock:
             self._reader.close()
@@ -241,7 +249,8 @@ class VideoFrames(LazyArray):
             raise ValueError(f"{self.path} has changed since it was opened. Open it again.")
 
 
-_open_videos = OrderedDict()  # of id: weak reference, the one that was read last at the end
+# Of id: weak reference, the one that was read last at the end.
+_open_videos: OrderedDict[int, weakref.ref[VideoFrames]] = OrderedDict()
 _opening = threading.Lock()
 
 

@@ -1,16 +1,21 @@
 """A video, given as a file or as its frames."""
 
+from collections.abc import Iterator
 import os
+from typing import Any
 
 import numpy as np
 
+from skpose._types import Region, Rows, Video
 from skpose.base import batch_slices, check_images
 from skpose.video._frames import VideoFrames
 
 __all__ = ["iterate_batches", "open_video", "timing"]
 
 
-def open_video(video, *, n_channels=3, region=None, step=1):
+def open_video(
+    video: Video, *, n_channels: int = 3, region: Region | None = None, step: int = 1
+) -> VideoFrames | Rows:
     """Return the frames of a video.
 
     Parameters
@@ -50,7 +55,7 @@ def open_video(video, *, n_channels=3, region=None, step=1):
     return check_images(video, name="video")
 
 
-def timing(frames):
+def timing(frames: VideoFrames | Rows) -> dict[str, Any]:
     """Return when the frames of a video are, as `skpose.poses.from_numpy` takes it.
 
     Parameters
@@ -67,13 +72,15 @@ def timing(frames):
     if hasattr(frames, "frame_numbers"):
         return {
             "frames": frames.frame_numbers,
-            "times": frames.times,
-            "frame_rate": frames.frame_rate,
+            "times": frames.times,  # type: ignore[union-attr]  # comes with frame_numbers
+            "frame_rate": frames.frame_rate,  # type: ignore[union-attr]
         }
     return {"frames": np.arange(len(frames)), "times": None, "frame_rate": None}
 
 
-def iterate_batches(frames, batch_size, start=0, stop=None):
+def iterate_batches(
+    frames: Rows, batch_size: int, start: int = 0, stop: int | None = None
+) -> Iterator[tuple[int, Any]]:
     """Yield (first, images) of the frames of a video in order, some at a time.
 
     Parameters

@@ -1,8 +1,11 @@
 """Labelled videos: poses drawn over the frames that they were found in."""
 
+from __future__ import annotations
+
 from collections import deque
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 import warnings
 
 import numpy as np
@@ -10,6 +13,7 @@ import numpy as np
 from skpose._files import check_output, replacing
 from skpose._opencv import import_opencv
 from skpose._progress import Progress
+from skpose._types import PathLike, Region, Video
 from skpose.base import batch_slices
 from skpose.plot._pose_panels import bodypart_colors
 from skpose.poses import check_poses
@@ -17,6 +21,12 @@ from skpose.skeleton import check_skeleton
 from skpose.video import open_video, timing
 from skpose.video._encoder import write_mp4
 from skpose.video_poses._overlay import PoseOverlay
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+    import xarray as xr
+
+    from skpose.skeleton import Skeleton
 
 __all__ = ["draw_video"]
 
@@ -30,20 +40,20 @@ _USUAL_RATE = 25.0  # frames a second
 
 
 def draw_video(
-    video,
-    poses,
+    video: Video,
+    poses: xr.Dataset,
     *,
-    out,
-    region=None,
-    skeleton=None,
-    min_confidence=0.2,
-    trail=0,
-    cmap=None,
-    radius=None,
-    scale=1.0,
-    overwrite=False,
-    verbose=0,
-):
+    out: PathLike,
+    region: Region | None = None,
+    skeleton: Skeleton | None = None,
+    min_confidence: float = 0.2,
+    trail: int = 0,
+    cmap: str | Colormap | None = None,
+    radius: float | None = None,
+    scale: float = 1.0,
+    overwrite: bool = False,
+    verbose: int = 0,
+) -> Path:
     """Write a video with poses drawn over its frames.
 
     A dot is a keypoint, in the colour of its bodypart, and paler the less confident it is. The
@@ -140,7 +150,7 @@ def draw_video(
     scales = np.divide(image_size, X.shape[1:3])[::-1]  # of x and y, after rounding
     drawn = _place(points, confidence, min_confidence, corner, scales)
     name = Path(getattr(X, "path", "frames")).name
-    history = deque(maxlen=trail)
+    history: deque[Any] = deque(maxlen=trail)
     with (
         replacing(out, overwrite=overwrite) as temporary,
         write_mp4(temporary, image_size, _frame_rate(X, frames, poses)) as write,

@@ -1,9 +1,13 @@
 """Poses in all frames of a video."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from contextlib import closing
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import joblib
 import numpy as np
@@ -11,10 +15,14 @@ import numpy as np
 from skpose._background import Writer, read_ahead
 from skpose._predictor import Predictor
 from skpose._progress import Progress
+from skpose._types import PathLike, Region, Video
 from skpose.base import check_batch_size
 from skpose.poses import check_poses_path, from_numpy, write_rows
 from skpose.video import iterate_batches, open_video, timing
 from skpose.video_poses._part_file import PartFile
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["predict_video", "predict_videos"]
 
@@ -22,18 +30,48 @@ _MOST_AHEAD = 4  # batches that are decoded and wait
 _MOST_BYTES_AHEAD = 2**28
 
 
+@overload
 def predict_video(
-    estimator,
-    video,
+    estimator: Any,
+    video: Video,
     *,
-    out=None,
-    batch_size=None,
-    region=None,
-    step=1,
-    overwrite=False,
-    resume=True,
-    verbose=0,
-):
+    out: None = None,
+    batch_size: int | None = None,
+    region: Region | None = None,
+    step: int = 1,
+    overwrite: bool = False,
+    resume: bool = True,
+    verbose: int = 0,
+) -> xr.Dataset: ...
+
+
+@overload
+def predict_video(
+    estimator: Any,
+    video: Video,
+    *,
+    out: PathLike,
+    batch_size: int | None = None,
+    region: Region | None = None,
+    step: int = 1,
+    overwrite: bool = False,
+    resume: bool = True,
+    verbose: int = 0,
+) -> Path: ...
+
+
+def predict_video(
+    estimator: Any,
+    video: Video,
+    *,
+    out: PathLike | None = None,
+    batch_size: int | None = None,
+    region: Region | None = None,
+    step: int = 1,
+    overwrite: bool = False,
+    resume: bool = True,
+    verbose: int = 0,
+) -> xr.Dataset | Path:
     """Find the bodyparts in each frame of a video.
 
     Frames are decoded ahead and poses are written while others are predicted, in memory that does
@@ -108,7 +146,7 @@ def predict_video(
         run.predict(_filler(poses), n_done=0)
         return from_numpy(poses[..., :2], poses[..., 2], names=names, **timing(X))
     is_file = hasattr(X, "path")
-    head = _head(predictor, X.path if is_file else X, region, step, names)
+    head = _head(predictor, getattr(X, "path", X), region, step, names)
     part = _with_suffix(out, ".part")
     part = PartFile(part, head, n_keypoints=len(names), resume=resume and is_file)
     with part:
@@ -153,19 +191,19 @@ def _predict_into(part, run):
 
 
 def predict_videos(
-    estimator,
-    paths,
+    estimator: Any,
+    paths: Sequence[PathLike],
     *,
-    out,
-    ending=".csv",
-    n_jobs=None,
-    batch_size=None,
-    region=None,
-    step=1,
-    overwrite=False,
-    resume=True,
-    verbose=0,
-):
+    out: PathLike,
+    ending: Literal[".csv", ".h5", ".npz"] = ".csv",
+    n_jobs: int | None = None,
+    batch_size: int | None = None,
+    region: Region | None = None,
+    step: int = 1,
+    overwrite: bool = False,
+    resume: bool = True,
+    verbose: int = 0,
+) -> list[Path]:
     """Find the bodyparts in each frame of several videos, in several processes.
 
     Parameters

@@ -1,18 +1,22 @@
 """Poses in real time, of frames as they come."""
 
+from __future__ import annotations
+
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from numbers import Integral
 from pathlib import Path
 from threading import Condition, Event, Thread
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 import warnings
 
 import numpy as np
 
 from skpose._opencv import import_opencv
 from skpose._predictor import Predictor
+from skpose._types import PathLike
 
 __all__ = ["PoseStream", "StreamedPose"]
 
@@ -42,7 +46,7 @@ class StreamedPose(NamedTuple):
         The frame.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides that of tuple
     keypoints: np.ndarray
     confidence: np.ndarray | None
     captured_at: float
@@ -120,7 +124,15 @@ class PoseStream:
     2 [[5.0, 5.0], [5.0, 5.0]]
     """
 
-    def __init__(self, estimator, source, *, callback=None, drop=True, frame_rate=None):
+    def __init__(
+        self,
+        estimator: Any,
+        source: Iterable[Any] | int | PathLike,
+        *,
+        callback: Callable[[StreamedPose], object] | None = None,
+        drop: bool = True,
+        frame_rate: float | None = None,
+    ) -> None:
         if frame_rate is not None and not frame_rate > 0:
             raise ValueError(f"frame_rate must be above 0, or None, but was {frame_rate!r}.")
         self.estimator = estimator
@@ -128,23 +140,23 @@ class PoseStream:
         self.callback = callback
         self.drop = drop
         self.frame_rate = frame_rate
-        self._grabber = None
-        self._source = None
+        self._grabber: Any = None
+        self._source: Any = None
 
     @property
-    def n_grabbed(self):
+    def n_grabbed(self) -> int:
         return 0 if self._grabber is None else self._grabber.n_grabbed
 
     @property
-    def n_dropped(self):
+    def n_dropped(self) -> int:
         return 0 if self._grabber is None else self._grabber.n_dropped
 
     @property
-    def is_running(self):
+    def is_running(self) -> bool:
         """Whether frames are being taken, or wait for their prediction."""
         return self._source is not None
 
-    def start(self):
+    def start(self) -> Self:
         """Open the source, warm up the estimator and begin to take frames.
 
         Entering a ``with`` block and iterating do it, too; a stream that runs stays as it is.
@@ -167,7 +179,7 @@ class PoseStream:
         self._source, self._grabber = source, _Grabber(source, self.drop)
         return self
 
-    def stop(self):
+    def stop(self) -> None:
         """Stop taking frames and close the source; what waits is not predicted any more.
 
         May be called from the callback and from other threads. Does nothing if nothing runs.
@@ -185,12 +197,12 @@ class PoseStream:
                 stacklevel=2,
             )
 
-    def run(self):
+    def run(self) -> None:
         """Go on until the source ends or `stop` is called, for the callback's sake."""
         for _ in self:
             pass
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[StreamedPose]:
         was_running = self.is_running
         self.start()
         grabber = self._grabber
@@ -201,10 +213,10 @@ class PoseStream:
             if not was_running:
                 self.stop()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.stop()
 
     def _pose(self, index, captured_at, frame):
