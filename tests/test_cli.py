@@ -50,12 +50,14 @@ def test_demo_reaches_two_pixels_and_draws_a_picture(tmp_path):
     assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_demo_runs_with_little_work(tmp_path):
     errors, skeleton, figure = _demo.run_demo(n_samples=16, max_epochs=1)
     assert errors.shape == (60, len(skeleton))
     assert len(figure.axes) > 1
 
 
+@pytest.mark.slow
 def test_train_writes_a_model_with_the_skeleton_of_the_labels(model_file):
     estimator = skpose.load(model_file)
     assert estimator.skeleton.names[0] == "snout"
@@ -63,6 +65,7 @@ def test_train_writes_a_model_with_the_skeleton_of_the_labels(model_file):
     assert estimator.n_iter_ == 1
 
 
+@pytest.mark.slow
 def test_train_refuses_to_overwrite_and_resumes_when_told(labels, model_file, tmp_path):
     assert "--resume" in run("train", labels, model_file, ok=False)
     path = tmp_path / "model.skpose"
@@ -78,6 +81,7 @@ def test_evaluate_has_a_line_for_each_bodypart(labels, model_file):
         assert f"\n{name}" in output
 
 
+@pytest.mark.slow
 def test_predict_writes_deeplabcut_columns_and_arrays(labels, model_file, tmp_path):
     run("predict", model_file, labels, "-o", tmp_path / "poses.csv")
     run("predict", model_file, labels, "-o", tmp_path / "poses.npz")
@@ -114,6 +118,7 @@ def videos(tmp_path_factory):
     return [write_video(folder / name, images) for name in ("a.mp4", "b.mp4")]
 
 
+@pytest.mark.slow
 def test_predict_takes_a_video(model_file, videos, tmp_path):
     out = tmp_path / "poses.csv"
     output = run("predict", model_file, videos[0], "-o", out, "--step", 2)
@@ -156,6 +161,7 @@ def test_predict_of_a_video_is_stopped_and_goes_on(model_file, videos, tmp_path,
     assert n_frames == [4]
 
 
+@pytest.mark.slow
 def test_an_exported_model_predicts_as_the_model_does(model_file, videos, labels, tmp_path):
     exported = tmp_path / "mouse.onnx"
     assert "13 keypoints" in run("export", model_file, exported)
@@ -210,6 +216,7 @@ def test_options_that_do_not_apply_are_refused(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_labels_of_deeplabcut_are_told_by_what_they_hold(model_file, tmp_path):
     cv2 = pytest.importorskip("cv2")
     poses = make_poses(3, image_size=32, random_state=4, return_bunch=True)
@@ -234,6 +241,7 @@ def test_labels_of_deeplabcut_are_told_by_what_they_hold(model_file, tmp_path):
     assert "--labelled does not apply" in output
 
 
+@pytest.mark.slow
 def test_a_saved_pipeline_is_taken_like_an_estimator(model_file, labels, videos, tmp_path):
     pipeline = make_pipeline(ImageResizer(scale=1), skpose.load(model_file))
     skpose.save(pipeline, tmp_path / "pipeline.skpose")
@@ -256,7 +264,7 @@ def test_a_traceback_is_shown_when_asked_for(tmp_path, monkeypatch):
         raise KeyError("lost")
 
     figure = SimpleNamespace(savefig=fail)
-    monkeypatch.setattr(_demo, "run_demo", lambda seed: (0, Skeleton(["a"]), figure))
+    monkeypatch.setattr(_demo, "run_demo", lambda seed, max_epochs: (0, Skeleton(["a"]), figure))
     output = run("demo", "--out", tmp_path / "a.png", ok=False)
     assert "Error: KeyError: 'lost'" in output
     assert "skpose --traceback" in output
@@ -279,6 +287,7 @@ def test_advice_is_in_the_words_of_the_command_line(model_file, labels, tmp_path
     assert "Give --labelled all to take" in run("evaluate", model_file, nobody, ok=False)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_train_on_a_deeplabcut_project(data_dir, tmp_path):
     path = tmp_path / "model.skpose"
