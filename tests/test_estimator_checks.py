@@ -388,6 +388,7 @@ def _checks_with_data():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.* lie far outside their images:UserWarning")
 @pytest.mark.parametrize(("estimator", "check"), _checks_with_data())
 def test_check_with_data(estimator, check):

@@ -150,6 +150,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "holder", ["estimator", "pipeline", "search", "frozen", "mean", "exported"]
 )

@@ -101,6 +101,7 @@ def test_pipeline_predicts_in_the_pixels_of_the_user(poses, resizer_first):
     assert pipeline.score(X, y) == pytest.approx(2 * by_hand.score(small, y / 2 - 0.25), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_memory_of_a_pipeline_tells_augmentations_apart(poses, tmp_path):
     X, y = poses
     steps = ImageResizer(scale=0.5), Augmenter(rotation=10, fliplr=0, flipud=0), tiny_estimator()
@@ -166,6 +167,7 @@ def test_pipeline_is_set_cloned_and_shown(poses):
 # Cross-validation
 
 
+@pytest.mark.slow
 def test_cross_val_score_is_the_negative_error_though_keypoints_are_missing(poses):
     X, y = poses
     cv = KFold(2)
@@ -259,6 +261,7 @@ def test_groups_are_kept_together_in_every_split(poses):
         assert expected != fitted.score(X[test], y[test])
 
 
+@pytest.mark.slow
 def test_metadata_find_their_way_through_a_pipeline(poses):
     X, y = poses
     weight = np.r_[np.ones(8), np.zeros(8)]
@@ -335,6 +338,7 @@ def test_randomized_search(poses):
     assert float(rate) == pytest.approx(search.best_params_["learning_rate"])
 
 
+@pytest.mark.slow
 def test_halving_search_gives_epochs_to_the_best(poses):
     X, y = poses
     search = HalvingGridSearchCV(
@@ -351,6 +355,7 @@ def test_halving_search_gives_epochs_to_the_best(poses):
     assert search.best_estimator_.n_iter_ == 2
 
 
+@pytest.mark.slow
 def test_many_fits_are_quiet(poses):
     X, y = poses
     records = []

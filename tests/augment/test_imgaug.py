@@ -251,6 +251,7 @@ def test_threads_give_what_one_gives():
         np.testing.assert_array_equal(one[1], other[1])
 
 
+@pytest.mark.slow
 def test_fresh_workers_give_what_this_process_gives():
     data, augmenter = make_data(), ImgaugAugmenter([make_pipeline()], skeleton=FLY)
     work = joblib.delayed(augmenter.augment)

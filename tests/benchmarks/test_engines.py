@@ -5,6 +5,7 @@ from skpose.datasets import make_poses
 from skpose.models import ResidualUNet
 
 
+@pytest.mark.slow
 def test_all_engines_find_the_same_keypoints(tmp_path):
     from engines import ENGINES, compare
 

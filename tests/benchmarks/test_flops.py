@@ -51,6 +51,7 @@ def test_operations_grow_with_the_area():
     assert count_gflop(model, (64, 32, 1)) == pytest.approx(2 * count_gflop(model, (32, 32, 1)))
 
 
+@pytest.mark.slow
 def test_an_encoder_has_the_operations_that_are_published():
     from _flops import count_layers
 

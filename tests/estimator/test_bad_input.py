@@ -51,6 +51,7 @@ def test_keypoints_that_are_not_keypoints(y, match):
         small_estimator().fit(X, y)
 
 
+@pytest.mark.slow
 def test_keypoints_far_outside_warn_with_their_number():
     y = Y.copy()
     y[1] = 500.0
@@ -58,6 +59,7 @@ def test_keypoints_far_outside_warn_with_their_number():
         small_estimator(max_epochs=1).fit(X, y)
 
 
+@pytest.mark.slow
 def test_a_bodypart_that_is_never_labelled_warns_with_its_name(poses):
     y = poses.keypoints.copy()
     y[:, 1] = np.nan
@@ -98,6 +100,7 @@ def test_one_group_cannot_be_split():
         small_estimator().fit(X, Y, groups=["a"] * 4)
 
 
+@pytest.mark.slow
 def test_one_sample_can_be_trained_on():
     estimator = small_estimator(early_stopping=False, max_epochs=1).fit(X[:1], Y[:1])
     assert estimator.predict(X[:1]).shape == (1, 2, 2)
@@ -122,11 +125,13 @@ def test_predict_before_fit():
         PoseEstimator().predict(X)
 
 
+@pytest.mark.slow
 def test_predict_on_another_number_of_channels(fitted):
     with pytest.raises(ValueError, match=r"3 channel\(s\), but this estimator was fitted on"):
         fitted.predict(np.zeros((1, 32, 32, 3), np.uint8))
 
 
+@pytest.mark.slow
 def test_warm_start_on_images_of_another_size():
     estimator = small_estimator(warm_start=True, max_epochs=1).fit(X, Y)
     with pytest.raises(ValueError, match="Training goes on from images of"):
@@ -135,6 +140,7 @@ def test_warm_start_on_images_of_another_size():
         estimator.fit(X, Y[:, :1])
 
 
+@pytest.mark.slow
 def test_a_refused_fit_leaves_the_estimator_as_it_was(poses):
     estimator = small_estimator(max_epochs=1).fit(poses.images, poses.keypoints)
     before = estimator.predict(poses.images)
@@ -143,6 +149,7 @@ def test_a_refused_fit_leaves_the_estimator_as_it_was(poses):
     np.testing.assert_array_equal(estimator.predict(poses.images), before)
 
 
+@pytest.mark.slow
 def test_what_is_masked_is_not_labelled():
     y = np.ma.masked_array(Y, mask=np.zeros(Y.shape, dtype=bool))
     y[:, 1] = np.ma.masked

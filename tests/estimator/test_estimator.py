@@ -37,6 +37,7 @@ def test_batch_size_does_not_change_the_prediction(fitted, poses):
     assert_allclose(fitted.predict(poses.images[3:4]), whole[3:4], atol=1e-2)
 
 
+@pytest.mark.slow
 def test_same_random_state_gives_the_same_predictions(poses):
     a, b = (
         small_estimator(max_epochs=1, augmenter="auto", skeleton=poses.skeleton)
@@ -47,6 +48,7 @@ def test_same_random_state_gives_the_same_predictions(poses):
     assert_allclose(a, b, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_fit_leaves_the_global_generators_alone(poses):
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     small_estimator(max_epochs=1).fit(poses.images, poses.keypoints)
@@ -70,6 +72,7 @@ def shared_features(inputs, n_outputs):
     return keras.layers.Conv2D(n_outputs, 1, kernel_initializer="ones")(x)
 
 
+@pytest.mark.slow
 def test_unlabelled_keypoints_do_not_change_what_is_learnt_of_the_others(blobs):
     X, y = blobs
     unlabelled, wrong = np.full_like(y, np.nan), np.full_like(y, 5.0)
@@ -99,6 +102,7 @@ def test_images_of_other_sizes_are_padded_and_nothing_shows_it(fitted, size):
     assert_allclose(fitted.predict(X), np.asarray(fitted.model_.find(maps))[..., :2], atol=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_channels", "size"), [(1, (27, 35)), (3, (32, 48))])
 def test_fits_odd_and_non_square_sizes_and_colour(n_channels, size):
     X = np.random.default_rng(0).integers(0, 256, (6, *size, n_channels), dtype=np.uint8)
@@ -115,12 +119,14 @@ def test_maps_are_what_the_peaks_are_found_in(fitted, poses):
     )
 
 
+@pytest.mark.slow
 def test_subpixel_can_be_switched_off(poses):
     estimator = small_estimator(subpixel=False, max_epochs=1).fit(poses.images, poses.keypoints)
     y = estimator.predict(poses.images)
     assert_allclose(y, 2 * np.round((y - 0.5) / 2) + 0.5)
 
 
+@pytest.mark.slow
 def test_predictions_come_back_in_the_pixels_of_the_user(blobs):
     X, y = blobs
     large = np.repeat(np.repeat(X, 2, axis=1), 2, axis=2)
@@ -134,6 +140,7 @@ def test_predictions_come_back_in_the_pixels_of_the_user(blobs):
     )
 
 
+@pytest.mark.slow
 def test_the_last_partial_batch_is_trained_on(blobs):
     X, y = blobs
     estimator = small_estimator(batch_size=100, early_stopping=False, max_epochs=1, tol=0)
@@ -157,6 +164,7 @@ def test_clone_is_unfitted_with_equal_parameters(fitted):
     assert repr(twin.get_params()) == repr(fitted.get_params())
 
 
+@pytest.mark.slow
 def test_x_may_be_a_file(poses, fitted, tmp_path):
     with h5py.File(tmp_path / "images.h5", "w") as file:
         file["images"] = poses.images
@@ -180,6 +188,7 @@ def test_parts_that_were_used_stand_in_attributes(fitted, poses):
     assert fitted.targets.skeleton is None  # the parameter itself is not changed
 
 
+@pytest.mark.slow
 def test_default_augmenter_mirrors_only_where_partners_are_known(poses):
     X, y = poses.images, poses.keypoints
     with_partners = small_estimator(augmenter="auto", max_epochs=1, skeleton=poses.skeleton)

@@ -48,12 +48,14 @@ def test_optimizer_state_is_kept(path, fitted):
         assert_array_equal(a.numpy(), b.numpy())
 
 
+@pytest.mark.slow
 def test_training_goes_on_after_loading(path, poses):
     loaded = skpose.load(path).set_params(warm_start=True)
     loaded.fit(poses.images, poses.keypoints)
     assert loaded.n_iter_ == 4
 
 
+@pytest.mark.slow
 def test_parts_and_optimizer_objects_are_kept(poses, tmp_path):
     estimator = small_estimator(
         augmenter=Augmenter(rotation=(-10, 20), noise=None, skeleton=poses.skeleton),

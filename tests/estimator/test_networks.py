@@ -59,6 +59,7 @@ def test_deeplabcut_finds_a_blob_within_two_pixels_in_training(blobs):
     assert estimator.history_["keypoint_error"][-1] < 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_each_network_can_be_copied_and_saved(name, tmp_path):
     X = np.random.default_rng(0).integers(0, 256, (4, 35, 44, 3), dtype=np.uint8)
@@ -81,6 +82,7 @@ def test_each_network_can_be_copied_and_saved(name, tmp_path):
     assert_array_equal(loaded.predict(X), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_each_network_trains_in_mixed_precision(name, blobs):
     X, y = blobs
@@ -90,6 +92,7 @@ def test_each_network_trains_in_mixed_precision(name, blobs):
     assert np.isfinite(maps).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("downsample_factor", [1, 2, 3])
 def test_output_resolution_is_an_option(downsample_factor, blobs):
     X, y = blobs
@@ -106,6 +109,7 @@ def test_a_network_has_its_own_defaults_for_resolution_and_peaks(blobs):
     assert estimator.subpixel_ is False
 
 
+@pytest.mark.slow
 def test_a_frozen_encoder_does_not_change_in_the_first_epochs(blobs):
     X, y = blobs
 
@@ -174,6 +178,7 @@ def _ending(name):
 ENDINGS = ["stride", "softmax", "operation", "groups", "shared", "transposed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_prediction_leaves_out_the_maps_of_the_graph_and_nothing_else(ending, poses):
     estimator = small_estimator(model=_ending(ending), skeleton=poses.skeleton, max_epochs=1).fit(
@@ -187,6 +192,7 @@ def test_prediction_leaves_out_the_maps_of_the_graph_and_nothing_else(ending, po
     np.testing.assert_allclose(confidence, expected[..., 2], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_prediction_in_mixed_precision_leaves_out_the_maps_of_the_graph_too(poses):
     estimator = small_estimator(
         skeleton=poses.skeleton, precision="mixed_bfloat16", max_epochs=1

@@ -23,6 +23,7 @@ def twin(fitted):
     return pickle.loads(pickle.dumps(fitted))
 
 
+@pytest.mark.slow
 def test_threads_can_share_a_copy_from_its_first_use(twin, fitted, poses):
     with ThreadPoolExecutor(8) as pool:
         futures = [pool.submit(twin.predict, poses.images[i : i + 4]) for i in range(8)]
@@ -41,6 +42,7 @@ def test_a_copy_that_could_not_be_built_keeps_its_weights(twin, fitted, poses, m
     assert_array_equal(twin.predict(poses.images), fitted.predict(poses.images))
 
 
+@pytest.mark.slow
 def test_a_copy_whose_weights_could_not_be_set_keeps_them(twin, fitted, poses, monkeypatch):
     def fail(*args, **kwargs):
         raise MemoryError("no room")
@@ -52,6 +54,7 @@ def test_a_copy_whose_weights_could_not_be_set_keeps_them(twin, fitted, poses, m
     assert_array_equal(twin.predict(poses.images), fitted.predict(poses.images))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch can be used after a fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -102,6 +105,7 @@ def test_training_goes_on_only_with_the_network_that_it_began_with(
     assert_array_equal(twin.predict(poses.images), before)
 
 
+@pytest.mark.slow
 def test_equal_parts_are_no_change(twin, poses):
     twin.set_params(
         warm_start=True,
@@ -114,6 +118,7 @@ def test_equal_parts_are_no_change(twin, poses):
     assert twin.n_iter_ == 3
 
 
+@pytest.mark.slow
 def test_the_settings_of_an_optimizer_are_compared(poses):
     X, y = poses.images, poses.keypoints
     estimator = small_estimator(
@@ -153,6 +158,7 @@ def test_a_refused_set_params_changes_nothing(params):
     assert estimator.get_params(deep=False) == before
 
 
+@pytest.mark.slow
 def test_the_fingerprint_follows_the_weights(fitted, twin, poses):
     assert twin.fingerprint() == fitted.fingerprint()
     twin.predict(poses.images)
@@ -161,6 +167,7 @@ def test_the_fingerprint_follows_the_weights(fitted, twin, poses):
     assert twin.fingerprint() != fitted.fingerprint()
 
 
+@pytest.mark.slow
 def test_a_copy_made_in_a_training_has_the_weights_of_the_best_epoch(blobs):
     X, y = blobs
 
@@ -207,6 +214,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_training_of_a_network_of_the_users_own_goes_on(kind, blobs, tmp_path):
     X, y = blobs
@@ -220,6 +228,7 @@ def test_training_of_a_network_of_the_users_own_goes_on(kind, blobs, tmp_path):
     assert loaded.partial_fit(X, y).n_iter_ == 3
 
 
+@pytest.mark.slow
 def test_equal_numbers_of_other_types_are_no_change(twin, poses):
     twin.set_params(targets=clone(twin.targets), subpixel=np.True_, warm_start=True, max_epochs=1)
     twin.set_params(targets__sigma=3)  # was 3.0

@@ -42,6 +42,7 @@ def test_history_has_an_entry_for_each_epoch(fitted):
     assert all(len(values) == 2 for values in fitted.history_.values())
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_kept(blobs):
     X, y = blobs
     estimator = small_estimator(max_epochs=3, callbacks=[_Forget(2)], learning_rate=1e-12)
@@ -52,6 +53,7 @@ def test_the_best_epoch_is_kept(blobs):
     assert -estimator.score(X[kept], y[kept]) == pytest.approx(min(errors), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_training_stops_and_slows_down_without_improvement(blobs):
     X, y = blobs
     # Nothing improves by 100 px, so that the first epoch is the only one that counts.
@@ -62,6 +64,7 @@ def test_training_stops_and_slows_down_without_improvement(blobs):
     assert rates[-1] == pytest.approx(0.2 * rates[0], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_without_early_stopping_every_sample_is_trained_on(blobs):
     X, y = blobs
     estimator = small_estimator(early_stopping=False).fit(X, y)
@@ -70,6 +73,7 @@ def test_without_early_stopping_every_sample_is_trained_on(blobs):
     assert estimator.best_epoch_ is None
 
 
+@pytest.mark.slow
 def test_given_validation_data_are_watched(blobs):
     X, y = blobs
     estimator = small_estimator().fit(X, y, validation_data=(X[:3], y[:3]))
@@ -87,6 +91,7 @@ def test_split_keeps_groups_together_and_depends_on_the_random_state_alone():
     assert len(split_validation(30, 0.3, random_state=3)[1]) == 9
 
 
+@pytest.mark.slow
 def test_warm_start_goes_on_from_the_weights_and_keeps_the_split(blobs):
     X, y = blobs
     estimator = small_estimator(warm_start=True, random_state=None).fit(X, y)
@@ -98,6 +103,7 @@ def test_warm_start_goes_on_from_the_weights_and_keeps_the_split(blobs):
     assert estimator.history_["loss"][2] < loss[0]
 
 
+@pytest.mark.slow
 def test_partial_fit_trains_one_epoch_at_a_time(blobs):
     X, y = blobs
     estimator = small_estimator()
@@ -107,6 +113,7 @@ def test_partial_fit_trains_one_epoch_at_a_time(blobs):
     assert estimator.history_["loss"][2] < estimator.history_["loss"][0]
 
 
+@pytest.mark.slow
 def test_sample_weight_zero_is_as_good_as_absent(blobs):
     X, y = blobs
     y = y.copy()
@@ -118,6 +125,7 @@ def test_sample_weight_zero_is_as_good_as_absent(blobs):
     assert weighted.history_["loss"][0] == pytest.approx(without.history_["loss"][0], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_interrupt_keeps_the_best_weights_and_training_can_go_on(blobs):
     X, y = blobs
     estimator = small_estimator(max_epochs=5, callbacks=[interrupt_at(2)], warm_start=True)
@@ -136,6 +144,7 @@ def test_interrupt_before_the_first_epoch_leaves_an_estimator(blobs):
     assert estimator.predict(X).shape == y.shape
 
 
+@pytest.mark.slow
 def test_checkpoint_is_a_model_that_training_goes_on_from(blobs, tmp_path):
     X, y = blobs
     path = tmp_path / "model.skpose"
@@ -193,6 +202,7 @@ def test_control_c_in_a_terminal_leaves_a_usable_estimator(tmp_path):
     assert "interrupted" in err
 
 
+@pytest.mark.slow
 def test_progress_goes_to_a_log_as_lines_and_quiet_is_quiet(blobs, capfd):
     X, y = blobs
     small_estimator(max_epochs=2, verbose=1).fit(X, y)
@@ -206,6 +216,7 @@ def test_progress_goes_to_a_log_as_lines_and_quiet_is_quiet(blobs, capfd):
     assert captured.out == captured.err == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_gives_finite_maps_in_float32(blobs, precision):
     X, y = blobs
@@ -215,6 +226,7 @@ def test_mixed_precision_gives_finite_maps_in_float32(blobs, precision):
     assert np.isfinite(maps).all()
 
 
+@pytest.mark.slow
 def test_an_optimizer_object_is_copied_not_used(blobs):
     X, y = blobs
     optimizer = keras.optimizers.SGD(1e-6, momentum=0.9)
@@ -230,6 +242,7 @@ class _MoveOut(Augmenter):
         return images, np.where(np.arange(keypoints.shape[1])[:, None] == 0, 1e4, keypoints)
 
 
+@pytest.mark.slow
 def test_keypoints_that_augmentation_moves_out_do_not_count_in_the_error(blobs):
     X, y = blobs
     y = np.repeat(y[:, :1], 2, axis=1)
@@ -297,6 +310,7 @@ def test_a_small_fit_runs_under_each_backend(backend, tmp_path):
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.slow
 def test_visibility_is_taken_by_fit_and_routed_by_pipelines(blobs):
     X, y = blobs
     visibility = np.where(np.arange(16) % 2, 1, 2)[:, np.newaxis]
@@ -319,6 +333,7 @@ def test_visibility_is_taken_by_fit_and_routed_by_pipelines(blobs):
             cross_validate(estimator, X, y, cv=2, params=params, error_score="raise")
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_is_told(blobs):
     X, y = blobs
     estimator = small_estimator(early_stopping=False, learning_rate=1e30, max_epochs=3)
@@ -330,6 +345,7 @@ def test_a_training_that_diverges_is_told(blobs):
         estimator.predict(X)
 
 
+@pytest.mark.slow
 def test_the_best_epoch_before_a_training_diverged_is_kept(blobs):
     class Explode(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):

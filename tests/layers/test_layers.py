@@ -73,6 +73,7 @@ def test_output_shape_is_the_one_that_is_announced(layer):
     assert tuple(outputs.shape) == layer.compute_output_shape(inputs.shape)
 
 
+@pytest.mark.slow
 def test_maps_of_any_size_go_through_one_model():
     inputs = keras.Input((None, None, 3))
     model = keras.Model(inputs, SubpixelMaxima()(inputs))
@@ -87,6 +88,7 @@ def test_half_precision_maps_are_searched_in_full_precision():
     assert keras.backend.standardize_dtype(SubpixelMaxima()(maps).dtype) == "float32"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_layers_agree_with_numpy_under_each_backend(backend, tmp_path):
     pytest.importorskip(backend, reason=f"{backend} is not installed")

@@ -72,6 +72,7 @@ def test_maps_have_the_size_that_was_asked_for(architecture, factor):
         assert set(shapes) == {(2, height >> factor, width >> factor, 5)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", TINY)
 def test_grey_and_colour_images_give_finite_maps(architecture):
     for n_channels in (1, 3):

@@ -102,6 +102,7 @@ def no_download(monkeypatch):
     monkeypatch.setattr(keras.applications, "MobileNetV2", mobilenet)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_download")
 def test_encoder_starts_from_the_weights_it_came_with():
     architecture = DeepLabCut(**SMALL)

@@ -18,6 +18,7 @@ SEED = os.environ.get("SKPOSE_SEED", "0")
 TESTS = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="limits time and memory by means of POSIX")
 @pytest.mark.parametrize("reader", READERS)
 def test_damaged_files_are_read_right_or_refused_by_name(reader, record_property):

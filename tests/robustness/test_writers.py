@@ -24,6 +24,7 @@ def files_in(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".lock"}
 
 
+@pytest.mark.slow
 def test_killed_writers_lose_nothing_that_was_written(tmp_path):
     program = TESTS / "robustness" / "kill_writers.py"
     run = subprocess.run(
@@ -89,6 +90,7 @@ for kind in WRITERS:
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_crashes_nothing(tmp_path):
     mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", tmp_path]
     if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
@@ -120,6 +122,7 @@ for i in range(first, 200, 2):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_set_lose_nothing(tmp_path):
     path = tmp_path / "set.h5"
     images = np.zeros((200, 6, 8, 1), dtype=np.uint8)

@@ -43,6 +43,7 @@ def path(estimator, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_engines_predict_what_the_estimator_predicts(poses, estimator, path, engine):
     exported = ExportedPoseEstimator(path, engine=engine)
@@ -69,6 +70,7 @@ def test_bfloat16_predicts_nearly_the_same_where_there_is_such(poses, estimator,
     assert np.median(np.abs(keypoints - expected)) < 0.5  # hardly trained: peaks are flat
 
 
+@pytest.mark.slow
 def test_mixed_precision_is_exported_as_float32(poses, tmp_path):
     import onnx
 
@@ -85,6 +87,7 @@ def test_mixed_precision_is_exported_as_float32(poses, tmp_path):
     np.testing.assert_allclose(confidence, expected, atol=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "network", [StackedDenseNet(1, growth_rate=4), LEAP(filters=4)], ids=["densenet", "leap"]
 )
@@ -172,6 +175,7 @@ def test_it_can_be_shown_before_its_file_is_there(path):
         _ = missing.n_keypoints_
 
 
+@pytest.mark.slow
 def test_fit_reads_a_file_that_was_replaced(poses, path, tmp_path):
     replaced = tmp_path / "mouse.onnx"
     replaced.write_bytes(path.read_bytes())
@@ -261,6 +265,7 @@ def test_what_is_no_exported_estimator_is_refused(tmp_path):
         skpose.load(other)
 
 
+@pytest.mark.slow
 def test_a_damaged_export_is_refused_and_named(path, tmp_path):
     content = path.read_bytes()
     damaged = tmp_path / "damaged.onnx"
@@ -276,6 +281,7 @@ def test_a_damaged_export_is_refused_and_named(path, tmp_path):
         ExportedPoseEstimator(damaged).fit()
 
 
+@pytest.mark.slow
 def test_an_export_replaces_exports_only(estimator, path, tmp_path):
     copy = tmp_path / "copy.onnx"
     copy.write_bytes(path.read_bytes())

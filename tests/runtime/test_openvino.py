@@ -36,6 +36,7 @@ def _kinds(model):
     return Counter(node.get_rt_info()["layerType"].astype(str) for node in nodes)
 
 
+@pytest.mark.slow
 def test_selu_is_computed_along_with_convolutions(path):
     model = openvino.Core().read_model(path)
     before = _kinds(model)
@@ -47,6 +48,7 @@ def test_selu_is_computed_along_with_convolutions(path):
     assert after["Convolution"] == before["Convolution"]
 
 
+@pytest.mark.slow
 def test_a_network_of_selus_predicts_what_the_estimator_predicts(poses, estimator, path):
     exported = ExportedPoseEstimator(path, engine="openvino")
     for n_samples in (1, 7, 8, 19):  # some at a time, and the rest one by one

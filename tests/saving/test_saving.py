@@ -112,6 +112,7 @@ def test_estimators_nest(tmp_path):
     assert_array_equal(inner.value[0].value, np.ones(3))
 
 
+@pytest.mark.slow
 def test_a_pipeline_is_saved_as_one_file(fitted, poses, tmp_path):
     pipeline = Pipeline([("resize", ImageResizer(scale=0.5)), ("none", None), ("pose", fitted)])
     skpose.save(pipeline, tmp_path / "m")
@@ -135,6 +136,7 @@ def test_every_estimator_of_skpose_is_saved(poses, tmp_path):
     assert_array_equal(skpose.load(tmp_path / "m").pose_, mean.pose_)
 
 
+@pytest.mark.slow
 def test_an_exported_estimator_is_saved_with_its_network(fitted, poses, tmp_path):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
@@ -173,6 +175,7 @@ def one_convolution(inputs, n_outputs):
     return keras.layers.Conv2D(n_outputs, 3, strides=4, padding="same")(inputs)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:A model file cannot hold")
 @pytest.mark.parametrize("in_pipeline", [False, True])
 def test_a_network_of_the_users_own_is_given_when_loading(poses, tmp_path, in_pipeline):
@@ -312,6 +315,7 @@ class OwnOptimizer(keras.optimizers.SGD):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:A model file cannot hold")
 @pytest.mark.parametrize("own", ["optimizer", "schedule"])
 def test_an_optimizer_of_the_users_own_is_given_when_loading(poses, tmp_path, own):
@@ -359,6 +363,7 @@ def test_a_pipeline_does_not_take_its_memory_from_a_file(fitted, tmp_path):
     assert skpose.load(tmp_path / "m").memory is None
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:A model file cannot hold")
 def test_an_augmenter_that_a_file_cannot_hold_is_not_needed_to_predict(poses, tmp_path):
     imgaug = pytest.importorskip("skpose.augment").ImgaugAugmenter
@@ -395,6 +400,7 @@ def squared(x):
     return x * x
 
 
+@pytest.mark.slow
 def test_a_network_that_is_not_all_there_is_taken_from_the_parameter(poses, tmp_path):
     estimator = fit_small(poses, model=Headed(squared))
     with pytest.warns(UserWarning, match="cannot hold the model__head"):
@@ -446,6 +452,7 @@ def write_format_1(estimator, path):
         file.attrs["digest"] = digest(file)
 
 
+@pytest.mark.slow
 def test_files_of_the_first_format_are_read(fitted, poses, tmp_path):
     write_format_1(fitted, tmp_path / "old")
     loaded = skpose.load(tmp_path / "old")

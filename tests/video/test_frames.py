@@ -273,6 +273,7 @@ def test_a_frame_of_which_parts_are_made_up_is_told(numbered, tmp_path):
         VideoFrames(path)
 
 
+@pytest.mark.slow
 def test_hundreds_of_videos_are_not_open_at_a_time(video, numbered):
     resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -367,6 +368,7 @@ def test_without_pyav_the_way_out_is_told(video, monkeypatch):
         VideoFrames(video)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["openfield/videos/m3v1mp4.mp4", "flypair/flypair.mp4"])
 def test_random_access_to_real_videos(name, data_dir):
