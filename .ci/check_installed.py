@@ -1,0 +1,80 @@
+"""Use skpose as it was installed without extras: what is shipped, and what is told if missing."""
+
+from importlib import import_module
+from importlib.metadata import distribution, entry_points
+from pathlib import Path
+import pkgutil
+import tempfile
+
+import numpy as np
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def check_files(installed):
+    files = {str(file) for file in installed.files}
+    sources = {str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("skpose/**/*.py")}
+    missing = sorted({*sources, "skpose/py.typed"} - files)
+    assert not missing, f"not installed: {missing}"
+    tops = {name.split("/")[0] for name in files if not name.startswith("..")}
+    assert tops == {"skpose", f"skpose-{installed.version}.dist-info"}, tops
+    assert any(name.endswith("licenses/LICENSE") for name in files)
+
+
+def check_entry_point():
+    (command,) = entry_points(group="console_scripts", name="skpose")
+    assert callable(command.load())
+
+
+def check_modules(package):
+    assert Path(package.__file__).parent != REPOSITORY / "skpose", "skpose of the checkout is used"
+    for module in pkgutil.walk_packages(package.__path__, "skpose."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+
+
+def check_use(folder):
+    """Do the main job with what is always there, and ask for what is in an extra."""
+    import skpose
+    from skpose.datasets import make_poses
+    from skpose.individuals import read_sleap
+    from skpose.models import LEAP
+    from skpose.video import VideoFrames
+
+    X, y = make_poses(4, image_size=32, random_state=0)
+    estimator = skpose.PoseEstimator(LEAP(filters=4), max_epochs=1, random_state=0).fit(X, y)
+    skpose.save(estimator, folder / "mouse.skpose")
+    np.testing.assert_array_equal(
+        skpose.load(folder / "mouse.skpose").predict(X), estimator.predict(X)
+    )
+    for name in ("animal.mp4", "animal.slp"):
+        (folder / name).write_bytes(b"something")
+    for extra, use in [
+        ("video", lambda: VideoFrames(folder / "animal.mp4")),
+        ("sleap", lambda: read_sleap(folder / "animal.slp")),
+        ("onnx", lambda: estimator.export(folder / "mouse.onnx")),
+    ]:
+        assert f"pip install 'skpose[{extra}]'" in message_of_missing(use)
+
+
+def message_of_missing(use):
+    try:
+        use()
+    except ImportError as error:
+        return str(error)
+    return "nothing is missing"
+
+
+def main():
+    installed = distribution("skpose")
+    check_files(installed)
+    check_entry_point()
+    check_modules(import_module("skpose"))
+    with tempfile.TemporaryDirectory() as folder:
+        check_use(Path(folder))
+    extras = installed.metadata.get_all("Provides-Extra")
+    print(f"skpose {installed.version} is complete; extras: {', '.join(extras)}")
+
+
+if __name__ == "__main__":
+    main()
