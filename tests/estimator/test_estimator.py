@@ -15,6 +15,7 @@ from skpose.preprocessing import ImageResizer
 from skpose.targets import ConfidenceMaps
 
 
+@pytest.mark.backend
 @pytest.mark.slow
 def test_a_blob_is_found_to_a_fraction_of_a_pixel(blobs):
     X, y = blobs
@@ -23,6 +24,7 @@ def test_a_blob_is_found_to_a_fraction_of_a_pixel(blobs):
     assert -estimator.score(X, y) < 0.5
 
 
+@pytest.mark.backend
 def test_predictions_are_in_the_image_with_confidence_in_0_to_1(fitted, poses):
     y, confidence = fitted.predict(poses.images, return_confidence=True)
     assert y.shape == poses.keypoints.shape
@@ -31,6 +33,7 @@ def test_predictions_are_in_the_image_with_confidence_in_0_to_1(fitted, poses):
     assert ((confidence >= 0) & (confidence <= 1)).all()
 
 
+@pytest.mark.backend
 def test_batch_size_does_not_change_the_prediction(fitted, poses):
     whole = fitted.predict(poses.images)
     assert_allclose(fitted.predict(poses.images, batch_size=5), whole, atol=1e-2)
@@ -87,6 +90,7 @@ def test_unlabelled_keypoints_do_not_change_what_is_learnt_of_the_others(blobs):
     assert not np.allclose(estimator.predict_maps(X)[..., 0], alone, atol=1e-2)
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("size", [(32, 32), (33, 41), (20, 64)])
 def test_images_of_other_sizes_are_padded_and_nothing_shows_it(fitted, size):
     X = np.random.default_rng(0).integers(0, 256, (2, *size, 1), dtype=np.uint8)
@@ -97,9 +101,10 @@ def test_images_of_other_sizes_are_padded_and_nothing_shows_it(fitted, size):
     padded = np.pad(
         X.astype(np.float32), [(0, 0), (0, below), (0, beside), (0, 0)], constant_values=127.5
     )
-    last = keras.tree.flatten(fitted.model_.network(padded))[-1]
-    assert_allclose(maps, np.asarray(last)[:, :n_rows, :n_columns] / 255, atol=1e-4)
-    assert_allclose(fitted.predict(X), np.asarray(fitted.model_.find(maps))[..., :2], atol=1e-2)
+    last = keras.ops.convert_to_numpy(keras.tree.flatten(fitted.model_.network(padded))[-1])
+    assert_allclose(maps, last[:, :n_rows, :n_columns] / 255, atol=1e-4)
+    found = keras.ops.convert_to_numpy(fitted.model_.find(maps))
+    assert_allclose(fitted.predict(X), found[..., :2], atol=1e-2)
 
 
 @pytest.mark.slow
@@ -112,6 +117,7 @@ def test_fits_odd_and_non_square_sizes_and_colour(n_channels, size):
     assert estimator.image_shape_ == (*size, n_channels)
 
 
+@pytest.mark.backend
 def test_maps_are_what_the_peaks_are_found_in(fitted, poses):
     maps = fitted.predict_maps(poses.images)
     assert_allclose(
@@ -148,6 +154,7 @@ def test_the_last_partial_batch_is_trained_on(blobs):
     assert not np.allclose(estimator.fit(X[:3], y[:3]).predict_maps(X), before, atol=1e-4)
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("copy_of", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
 def test_a_copy_predicts_the_same_and_can_be_copied_again(fitted, poses, copy_of):
     twin = copy_of(copy_of(fitted))

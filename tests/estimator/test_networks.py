@@ -28,6 +28,7 @@ NETWORKS = {
     "deeplabcut": (DeepLabCut("mobilenetv2", alpha=0.35, weights=None), 2),
     "custom": (plain_network, 1),
 }
+SLOW_TO_COMPILE = {"stacked_hourglass", "deeplabcut"}  # by XLA: minutes
 
 
 def _estimator(name, **params):
@@ -60,7 +61,13 @@ def test_deeplabcut_finds_a_blob_within_two_pixels_in_training(blobs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in SLOW_TO_COMPILE else pytest.mark.backend)
+        for name in NETWORKS
+    ],
+)
 def test_each_network_can_be_copied_and_saved(name, tmp_path):
     X = np.random.default_rng(0).integers(0, 256, (4, 35, 44, 3), dtype=np.uint8)
     y = np.random.default_rng(1).uniform(0, 30, (4, 2, 2))

@@ -282,35 +282,6 @@ def test_each_epoch_has_every_sample_once_in_another_order(blobs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_a_small_fit_runs_under_each_backend(backend, tmp_path):
-    pytest.importorskip(backend, reason=f"{backend} is not installed")
-    script = tmp_path / "fit.py"
-    script.write_text(
-        "import sys\n"
-        f"sys.path.insert(0, {str(Path(helpers.__file__).parent)!r})\n"
-        "from helpers import small_estimator\n"
-        "from skpose.datasets import make_poses\n"
-        "X, y = make_poses(9, image_size=32, random_state=0)\n"
-        "e = small_estimator(max_epochs=3, early_stopping=False).fit(X, y)\n"
-        "assert e.history_['loss'][2] < e.history_['loss'][0]\n"
-        "assert e.predict(X).shape == y.shape and e.predict_maps(X[:3]).shape[0] == 3\n"
-        "e.save('m.skpose')\n"
-        "import skpose; assert (skpose.load('m.skpose').predict(X) == e.predict(X)).all()\n"
-    )
-    environment = {**os.environ, "KERAS_BACKEND": backend}
-    run = subprocess.run(
-        [sys.executable, script],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-
-
-@pytest.mark.slow
 def test_visibility_is_taken_by_fit_and_routed_by_pipelines(blobs):
     X, y = blobs
     visibility = np.where(np.arange(16) % 2, 1, 2)[:, np.newaxis]

@@ -9,6 +9,8 @@ from skpose import Skeleton
 from skpose.layers import SubpixelMaxima
 from skpose.targets import ConfidenceMaps
 
+pytestmark = pytest.mark.backend
+
 
 @pytest.mark.parametrize("downsample_factor", [0, 1, 2, 3])
 @pytest.mark.parametrize("wide", [1, 1.7, 3])

@@ -4,6 +4,8 @@ import pytest
 from skpose.targets._drawing import draw_maps
 from skpose.targets._posture_graph import PostureGraph
 
+pytestmark = pytest.mark.backend
+
 
 def test_map_is_one_at_a_keypoint_on_a_cell_and_falls_off_as_a_gaussian():
     maps, known = draw_maps(np.array([[[3.0, 2.0]]]), (5, 7), sigma=2.0, stride=1)

@@ -4,6 +4,8 @@ import pytest
 from skpose.targets._drawing import draw_maps
 from skpose.targets._peaks import find_maxima, find_subpixel_maxima
 
+pytestmark = pytest.mark.backend
+
 
 def _distance(peaks, keypoints):
     return np.linalg.norm(peaks[..., :2] - keypoints, axis=-1)

@@ -8,11 +8,13 @@ import sys
 import threading
 import time
 
+from helpers import small_estimator
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
 
+import skpose
 from skpose import _predictor
 from skpose._background import read_ahead
 from skpose._progress import Progress, format_duration
@@ -91,6 +93,17 @@ def test_frames_can_be_given_in_place_of_a_file(video, expected, tmp_path):
     np.testing.assert_array_equal(read_poses(out)["frame"], range(0, 60, 7))
     with pytest.raises(ValueError, match="region and step belong to a video file"):
         predict_video(Estimator(), X, step=2)
+
+
+@pytest.mark.backend
+@pytest.mark.slow
+def test_a_network_predicts_a_video_as_it_does_its_frames(video, tmp_path):
+    X = np.asarray(VideoFrames(video))
+    y = np.tile([[8.0, 8.0], [20.0, 12.0]], (len(X), 1, 1))
+    estimator = small_estimator(max_epochs=1).fit(X[:8], y[:8])
+    estimator.save(tmp_path / "model.skpose")
+    out = predict_video(skpose.load(tmp_path / "model.skpose"), video, out=tmp_path / "poses.csv")
+    np.testing.assert_allclose(to_numpy(read_poses(out))[0], estimator.predict(X), atol=1e-2)
 
 
 def n_entries(estimator, video, batch_size):
