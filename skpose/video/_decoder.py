@@ -62,7 +62,7 @@ def open_video(path):
     with open(path, "rb"):  # tells whether it may be read, in the words of the system
         pass
     try:
-        container = av.open(path, mode="r", metadata_errors="ignore")
+        container = _open(av, path)
     except (av.error.FFmpegError, UnicodeError) as error:
         raise ValueError(
             f"{path} cannot be read as a video ({os.path.getsize(path)} bytes): it is another kind "
@@ -74,6 +74,13 @@ def open_video(path):
     except BaseException:
         container.close()
         raise
+
+
+def _open(av, path):
+    try:
+        return av.open(path, mode="r", metadata_errors="ignore")
+    except TypeError:  # since PyAV 19, metadata that are no text are read anyway
+        return av.open(path, mode="r")
 
 
 def _find_stream(container, path):

@@ -383,3 +383,18 @@ def test_random_access_to_real_videos(name, data_dir):
     assert n_frames == len(X)
     for i in np.random.default_rng(1).permutation(wanted):
         np.testing.assert_array_equal(X[i], expected[i])
+
+
+def test_metadata_that_are_no_text_are_left_to_every_version_of_pyav(video, monkeypatch):
+    options = []
+
+    def open_as_since_19(path, **given):
+        options.append(given)
+        if "metadata_errors" in given:
+            raise TypeError("open() got an unexpected keyword argument 'metadata_errors'")
+        return open_before(path, **given)
+
+    open_before = av.open
+    monkeypatch.setattr(av, "open", open_as_since_19)
+    assert len(VideoFrames(video)) == 60
+    assert {"mode": "r"} in options
