@@ -7,6 +7,8 @@ from pathlib import Path
 import platform
 import re
 import shutil
+import sys
+import time
 from uuid import uuid4
 from zlib import crc32
 
@@ -20,6 +22,7 @@ _NO_ROOM = "so nothing is changed; make room and try again"
 _SPARE = 2**14  # bytes that formats need beside the data
 _SMALL = 2**26  # bytes that may be declared, whatever is stored of them
 _MOST_COMPRESSED = 1100  # times, that the usual kinds of compression reach on zeros
+_SHORT = 5.0  # seconds to wait for whoever reads a file that is to be replaced
 _PATIENCE = 60.0  # seconds to wait for another process that changes the same file
 
 
@@ -184,7 +187,7 @@ def replacing(path, *, overwrite):
             _check_free(target)  # another process may have been quicker
         elif target.exists():
             shutil.copymode(target, temporary)
-        os.replace(temporary, target)
+        _replace(temporary, target)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if getattr(error, "errno", None) in FULL:
@@ -193,6 +196,24 @@ def replacing(path, *, overwrite):
             ) from error
         raise
     flush(target.parent)
+
+
+def _replace(temporary, target):
+    """Rename a file; Windows refuses that as long as anybody reads the one that is replaced."""
+    end = time.monotonic() + _SHORT
+    while True:
+        try:
+            return os.replace(temporary, target)
+        except PermissionError as error:
+            if os.name == "posix":
+                raise
+            if time.monotonic() > end:
+                raise PermissionError(
+                    error.errno,
+                    "It is open in another program, and cannot be replaced",
+                    str(target),
+                ) from error
+            time.sleep(0.05)
 
 
 def check_room(path, n_bytes):
@@ -351,6 +372,17 @@ def flush(path):
         return  # Windows does that by itself
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync(descriptor):
+    """Wait until what was written to an open file is on the disk, and not in the disk's cache."""
+    if sys.platform == "darwin":  # where fsync stops at the cache
+        import fcntl
+
+        with suppress(OSError):  # a file system that does not know this
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)

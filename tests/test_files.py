@@ -1,13 +1,16 @@
+from contextlib import nullcontext
+import errno
 import os
 from pathlib import Path
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import skpose
-from skpose import Skeleton
+from skpose import Skeleton, _files
 from skpose._files import changing, replacing
 from skpose.baseline import MeanPoseRegressor
 from skpose.datasets import (
@@ -269,3 +272,28 @@ def test_read_only_files_folders_and_devices_are_not_replaced(name, tmp_path):
         write(path)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         write(tmp_path / "nowhere" / name)
+
+
+@pytest.mark.parametrize("n_refusals", [2, 10**9])
+def test_where_readers_keep_a_file_from_being_replaced_they_are_waited_for(
+    n_refusals, tmp_path, monkeypatch
+):
+    """As on Windows, with a stand-in for what its system says."""
+    calls = []
+
+    def refuse(source, target):
+        calls.append(target)
+        if len(calls) <= n_refusals:
+            raise PermissionError(errno.EACCES, "Access is denied")
+        os.rename(source, target)
+
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    other = SimpleNamespace(**{**vars(os), "name": "nt", "replace": refuse})
+    monkeypatch.setattr(_files, "os", other)
+    monkeypatch.setattr(_files, "_SHORT", 0.2)
+    refused = pytest.raises(PermissionError, match=r"open in another program.*a\.csv")
+    with refused if n_refusals > 2 else nullcontext(), replacing(path, overwrite=True) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == ("old" if n_refusals > 2 else "new")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]

@@ -16,7 +16,6 @@ a process is killed.
 from datetime import UTC, datetime
 import json
 import math
-import os
 from pathlib import Path
 import shutil
 from typing import NamedTuple
@@ -26,7 +25,7 @@ from zlib import crc32
 
 import numpy as np
 
-from skpose._files import check_regular, flush, reading
+from skpose._files import check_regular, flush, reading, sync
 
 _VERSION = 1
 _LONG = 5000, 2**22  # edits and bytes from which on it takes a reader long
@@ -332,7 +331,7 @@ def _append(journal, length, line):
         try:
             while line:
                 line = line[file.write(line) :]
-            os.fsync(file.fileno())
+            sync(file.fileno())
         except BaseException as error:
             file.truncate(length)
             if isinstance(error, OSError):

@@ -10,13 +10,14 @@ import time
 
 import numpy as np
 
-from skpose._files import FULL
+from skpose._files import FULL, sync
 
 __all__ = ["PartFile"]
 
 _MAGIC = b"skpose\x01\n"
 _START = struct.Struct("<8sQQ")  # magic, length of the head, number of frames that are safe
 _ALIGNMENT = 4096
+_FAR = 2**31 - 2
 
 
 class PartFile:
@@ -131,7 +132,7 @@ class PartFile:
 
     def _sync(self):
         self._file.flush()
-        os.fsync(self._file.fileno())
+        sync(self._file.fileno())
 
     def poses(self):
         """Give all poses, mapped from the file: (n_done, n_keypoints, 3), float32."""
@@ -165,13 +166,23 @@ class PartFile:
 
 def _lock(file, path):
     """Keep other processes off a file as long as it is open, where the system can."""
-    with suppress(ImportError):
-        import fcntl
-
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    try:
+        _try_lock(file)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
             message = "Another process predicts the same video, and is writing this file"
             raise BlockingIOError(errno.EWOULDBLOCK, message, str(path)) from None
-        except OSError:  # a file system without locks
-            pass
+        # otherwise a file system without locks
+
+
+def _try_lock(file):
+    try:
+        import fcntl
+    except ImportError:  # Windows locks bytes, which nobody else can read then: one far behind
+        import msvcrt
+
+        file.seek(_FAR)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        file.seek(0)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,5 @@
 from contextlib import contextmanager
+import errno
 import inspect
 import io
 import os
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 from helpers import small_estimator
 import joblib
@@ -386,6 +388,28 @@ def test_a_part_is_written_by_one_process_at_a_time(tmp_path):
         pytest.raises(BlockingIOError, match="Another process .*part"),
     ):
         PartFile(tmp_path / "part", {}, n_keypoints=1)
+
+
+def test_windows_keeps_other_processes_off_a_part_by_a_lock_on_one_byte(tmp_path, monkeypatch):
+    """With a stand-in for the module of Windows, whose locks belong to an open file."""
+    holders = []
+
+    def locking(descriptor, mode, n_bytes):
+        assert (mode, n_bytes) == (2, 1)
+        if holders:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        holders.append(os.lseek(descriptor, 0, os.SEEK_CUR))
+
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(LK_NBLCK=2, locking=locking))
+    with PartFile(tmp_path / "part", {}, n_keypoints=1) as part:
+        part.append(np.ones((2, 1, 3)))
+        with pytest.raises(BlockingIOError, match="Another process predicts the same video"):
+            PartFile(tmp_path / "part", {}, n_keypoints=1)
+    holders.clear()
+    with PartFile(tmp_path / "part", {}, n_keypoints=1) as part:
+        assert part.n_done == 2
+    assert holders[0] > 2 * 10**9  # no poses are there, which a reader could then not have
 
 
 def test_few_frames_are_decoded_ahead_of_a_slow_estimator():
