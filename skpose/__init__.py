@@ -58,60 +58,25 @@ __all__ = sorted({"__version__", *_HOMES, *_SUBPACKAGES})
 if TYPE_CHECKING:
     from skpose import (
         augment as augment,
-    )
-    from skpose import (
         baseline as baseline,
-    )
-    from skpose import (
         datasets as datasets,
-    )
-    from skpose import (
         estimator as estimator,
-    )
-    from skpose import (
         individuals as individuals,
-    )
-    from skpose import (
         layers as layers,
-    )
-    from skpose import (
         metrics as metrics,
-    )
-    from skpose import (
         models as models,
-    )
-    from skpose import (
         plot as plot,
-    )
-    from skpose import (
         poses as poses,
-    )
-    from skpose import (
         preprocessing as preprocessing,
-    )
-    from skpose import (
         runtime as runtime,
-    )
-    from skpose import (
         sampling as sampling,
-    )
-    from skpose import (
         saving as saving,
-    )
-    from skpose import (
         skeleton as skeleton,
-    )
-    from skpose import (
         targets as targets,
-    )
-    from skpose import (
         video as video,
-    )
-    from skpose import (
         video_poses as video_poses,
     )
-    from skpose.estimator import PoseEstimator as PoseEstimator
-    from skpose.estimator import load as load
+    from skpose.estimator import PoseEstimator as PoseEstimator, load as load
     from skpose.saving import save as save
     from skpose.skeleton import Skeleton as Skeleton
 else:

@@ -1,8 +1,16 @@
 import os
 from pathlib import Path
+import sys
 
 from helpers import NumberedVideo
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side, and share the cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
+# OpenVINO reports to its makers when it is imported, unless this is not installed.
+sys.modules.setdefault("openvino_telemetry", None)
 
 
 @pytest.fixture

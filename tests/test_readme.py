@@ -44,7 +44,7 @@ def test_every_shell_command_is_one_that_exists(tmp_path):
             check=True,
         )
         assert f"{command} [OPTIONS]" in run.stdout
-    assert 'pip install ".[test]" && python -m pytest -q' in shell
+    assert 'pip install ".[test]" && python -m pytest -q -n 2 -m "not clock" && ' in shell
 
 
 @pytest.mark.slow

@@ -5,13 +5,13 @@ import pytest
 from skpose import Skeleton
 from skpose.datasets import (
     HDF5Images,
+    _annotation_layout as layout,
     append_images,
     merge_annotations,
     read_annotations,
     update_annotations,
     write_annotations,
 )
-from skpose.datasets import _annotation_layout as layout
 
 NAMES = ["thorax", "hindleg_tip_left", "hindleg_tip_right"]  # the last two are one at 10 bytes
 SKELETON = Skeleton(NAMES, ["", "thorax", "thorax"], ["", NAMES[2], NAMES[1]])

@@ -4,8 +4,7 @@ import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 
-from skpose.individuals import make_tracks
-from skpose.individuals import predict_individuals as predict_dataset
+from skpose.individuals import make_tracks, predict_individuals as predict_dataset
 from skpose.poses import to_numpy
 from skpose.preprocessing import ImageResizer
 

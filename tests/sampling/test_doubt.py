@@ -4,8 +4,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 
 from skpose.preprocessing import ImageResizer
-from skpose.sampling import ConfidenceSampler, EnsembleSampler, EntropySampler
-from skpose.sampling import _doubt as doubt
+from skpose.sampling import ConfidenceSampler, EnsembleSampler, EntropySampler, _doubt as doubt
 
 
 class MapEstimator:
