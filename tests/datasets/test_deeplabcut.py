@@ -311,4 +311,5 @@ def test_real_project_says_the_same_in_both_formats(data_dir, tmp_path):
         if path.suffix != ".csv":
             (folder / path.name).symlink_to(path)
     expected = read_deeplabcut(data_dir / "openfield")
-    np.testing.assert_array_equal(read_deeplabcut(tmp_path).keypoints, expected.keypoints)
+    # Releases of pandas differ in the last digit that they read of a number in a text.
+    np.testing.assert_allclose(read_deeplabcut(tmp_path).keypoints, expected.keypoints, rtol=1e-14)
