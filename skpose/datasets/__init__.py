@@ -8,6 +8,7 @@ from skpose.datasets._annotation_changes import (
     write_annotations,
     write_guesses,
 )
+from skpose.datasets._annotation_editor import AnnotationEditor
 from skpose.datasets._annotation_set import read_annotations, read_sources
 from skpose.datasets._coco import read_coco
 from skpose.datasets._deeplabcut import read_deeplabcut
@@ -17,6 +18,7 @@ from skpose.datasets._make_poses import make_poses
 from skpose.datasets._read_labels import read_labels
 
 __all__ = [
+    "AnnotationEditor",
     "HDF5Images",
     "ImageFiles",
     "append_images",

@@ -27,6 +27,7 @@ from skpose.datasets._annotation_checks import (
 from skpose.datasets._annotation_layout import (
     Labels,
     check_is_set,
+    checksum_of,
     copy_others,
     create_images,
     create_labels,
@@ -188,7 +189,8 @@ def append_images(
         )
         with create_hdf5(new, _n_bytes_of([old, images])) as file:
             create_images(file, [old, images])
-            create_labels(file, Labels.join([Labels.of(stored), labels]), stored.mark)
+            mark = stored.mark and stored.mark.next()
+            create_labels(file, Labels.join([Labels.of(stored), labels]), mark)
             with open_hdf5(path) as old_file:
                 copy_others(old_file, file)
 
@@ -348,7 +350,8 @@ def _append(path, index, labels):
         mark = read_mark(file)
         if mark is None:
             return None
-        return journals.append_edits(path, mark, edits, lambda: read_checksum(file))
+        _, is_long = journals.append_edits(path, mark, edits, lambda: read_checksum(file))
+    return is_long
 
 
 def fold_annotations(path: PathLike) -> None:
@@ -393,8 +396,7 @@ def fold_annotations(path: PathLike) -> None:
     []
     """
     if journals.journal_of(path).exists():
-        with _rewriting(path):
-            pass
+        give_mark(path)
 
 
 @contextmanager
@@ -409,11 +411,21 @@ def _holding(path):
 def _rewriting(path):
     """Yield the labels of a set; what is in them afterwards, and in the journal, is in the file."""
     with _holding(path) as (stored, new):
+        before = checksum_of(stored)
         yield stored
+        mark = stored.mark
+        if mark is not None and checksum_of(stored) != before:
+            mark = mark.next()
         check_room(new, os.path.getsize(path))
         shutil.copyfile(path, new)
         with create_hdf5(new, stored.coordinates.nbytes, mode="r+") as file:
-            create_labels(file, Labels.of(stored), stored.mark)
+            create_labels(file, Labels.of(stored), mark)
+
+
+def give_mark(path):
+    """Write a set anew with its journal in it, and the mark that a journal needs."""
+    with _rewriting(path):
+        pass
 
 
 def write_guesses(

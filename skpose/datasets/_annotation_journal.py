@@ -8,9 +8,10 @@ id and the object, as 8 hexadecimal digits::
 
 The first line says whose journal it is, and up to which edit the HDF5 file had them when it was
 begun, with a checksum of its labels then. An edit is [image, keypoint, state] or [image, keypoint,
-state, x, y], a guess with its confidence behind. The HDF5 file says in its attribute ``journal``
-which set it is and which edit is the last that it holds, so nothing is lost or done twice, wherever
-a process is killed.
+state, x, y], a guess with its confidence behind. ``by`` says who made it, and ``key`` what the
+sender knows it by, where they are known. The HDF5 file says in its attribute ``journal`` which set
+it is and which edit is the last that it holds, so nothing is lost or done twice, wherever a process
+is killed.
 """
 
 from datetime import UTC, datetime
@@ -42,6 +43,10 @@ class Mark(NamedTuple):
         """Return the mark of a set that is made now."""
         return cls(uuid4().hex[:16], 0)
 
+    def next(self):
+        """Return the mark after a change of the HDF5 file itself, which counts as an edit."""
+        return self._replace(seq=self.seq + 1)
+
     @classmethod
     def parse(cls, text):
         """Return the mark that an HDF5 file has, None if it has none that can be one."""
@@ -56,10 +61,18 @@ class Journal(NamedTuple):
     """The edits that belong to an HDF5 file and are not in it."""
 
     edits: dict  # of (image, keypoint): (state, *numbers), the last one of each
+    after: int  # number of the last edit that is in the HDF5 file
     seq: int  # number of the last edit
     damaged: list  # numbers of lines, from 1, whose checksum is wrong
+    authors: dict  # of (image, keypoint): (number of the last edit, who made it or None)
+    keys: dict  # of what senders know edits by: number of the edit
     begun_on: int  # checksum of the labels that the HDF5 file had then; None: not known
     is_ours: bool  # whether it belongs to the set
+
+    @classmethod
+    def of(cls, edits, after=0, is_ours=True):
+        """Return a journal that says nothing but these edits."""
+        return cls(edits, after, after, [], {}, {}, None, is_ours)
 
 
 def journal_of(path):
@@ -112,7 +125,7 @@ def parse_journal(content, mark, path):
     UserWarning
         If it belongs to another set, and is not used; or lines in its middle are damaged.
     """
-    none = Journal({}, mark.seq if mark else 0, [], None, is_ours=not content)
+    none = Journal.of({}, mark.seq if mark else 0, is_ours=not content)
     if not content:
         return none
     if not _belongs(content, mark, path):
@@ -124,15 +137,20 @@ def parse_journal(content, mark, path):
         )
         return none
     lines = content.removesuffix(b"\n").split(b"\n")
-    edits, seq, damaged = {}, mark.seq, []
+    edits, seq, damaged, authors, keys = {}, mark.seq, [], {}, {}
     with reading(journal_of(path), "a journal of edits"):
         for number, line in enumerate(lines, start=1):
             said = _check_line(line, mark.id)
             if said is None:
                 damaged.append(number)
-            elif said.get("seq", 0) > seq:
+                continue
+            if said.get("key") is not None:
+                keys[said["key"]] = said.get("seq", 0)
+            if said.get("seq", 0) > seq:
                 seq = said["seq"]
-                edits.update(_read_edits(said, number))
+                read = _read_edits(said, number)
+                edits.update(read)
+                authors.update(dict.fromkeys(read, (seq, said.get("by"))))
     if damaged:
         warnings.warn(
             f"{journal_of(path)} is damaged: the edits in its lines "
@@ -141,7 +159,8 @@ def parse_journal(content, mark, path):
             stacklevel=2,
         )
     head = _read_head(lines[0], path)
-    return Journal(edits, seq, damaged, head and head.get("begun_on"), is_ours=True)
+    begun_on = head and head.get("begun_on")
+    return Journal(edits, mark.seq, seq, damaged, authors, keys, begun_on, is_ours=True)
 
 
 def _belongs(content, mark, path):
@@ -187,13 +206,13 @@ def _checksum(text, id):
     return crc32(text, crc32(str(id).encode()))
 
 
-_N_NUMBERS = {"empty": {0}, "guess": {2, 3}, "placed": {2}, "hidden": {2}, "absent": {0}}
+N_NUMBERS = {"empty": {0}, "guess": {2, 3}, "placed": {2}, "hidden": {2}, "absent": {0}}
 
 
 def _read_edits(said, line_number):
     edits = {(image, keypoint): state for image, keypoint, *state in said["set"]}
     for (image, keypoint), (state, *numbers) in edits.items():
-        is_known = len(numbers) in _N_NUMBERS.get(state, ()) and all(map(math.isfinite, numbers))
+        is_known = len(numbers) in N_NUMBERS.get(state, ()) and all(map(math.isfinite, numbers))
         if not is_known or not (isinstance(image, int) and isinstance(keypoint, int)):
             raise ValueError(
                 f"line {line_number} gives keypoint {keypoint!r} of image {image!r} the state "
@@ -255,22 +274,28 @@ def edits_of(index, labels):
     -------
     list of list
     """
+    states = states_of(labels)
+    edits = []
+    for i, j in np.ndindex(states.shape):
+        state = str(states[i, j])
+        numbers = [] if state in ("absent", "empty") else labels.coordinates[i, j].tolist()
+        if state == "guess" and not np.isnan(labels.confidence[i, j]):
+            numbers.append(float(labels.confidence[i, j]))
+        edits.append([int(index[i]), j, state, *numbers])
+    return edits
+
+
+def states_of(labels):
+    """Return the state of each keypoint, ndarray of str of shape (n_images, n_keypoints)."""
     is_empty = (labels.coordinates == -1).all(axis=2)
-    states = np.select(
+    return np.select(
         [is_empty & labels.annotated, is_empty, labels.occluded, labels.annotated],
         ["absent", "empty", "hidden", "placed"],
         "guess",
     )
-    edits = []
-    for i, j in np.ndindex(states.shape):
-        numbers = [] if is_empty[i, j] else labels.coordinates[i, j].tolist()
-        if states[i, j] == "guess" and not np.isnan(labels.confidence[i, j]):
-            numbers.append(float(labels.confidence[i, j]))
-        edits.append([int(index[i]), j, str(states[i, j]), *numbers])
-    return edits
 
 
-def append_edits(path, mark, edits, read_checksum):
+def append_edits(path, mark, edits, read_checksum, **about):
     """Append edits to the journal of a set, as one line that is on the disk when this returns.
 
     The caller holds the set's lock.
@@ -285,9 +310,13 @@ def append_edits(path, mark, edits, read_checksum):
         What `edits_of` returned. A reader finds all of them or none.
     read_checksum : callable
         Returns a checksum of the labels in the HDF5 file; only called for a new journal.
+    **about
+        What the line says besides: ``by`` and ``key``.
 
     Returns
     -------
+    seq : int
+        The number of the line.
     is_long : bool
         Whether the journal has grown so long that it should go into the HDF5 file.
 
@@ -303,7 +332,7 @@ def append_edits(path, mark, edits, read_checksum):
     length, last = len(content), _last_seq(content, mark.id)
     seq = max(mark.seq, last) + 1
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    line = _format_line({"seq": seq, "t": now, "set": edits}, mark.id)
+    line = _format_line({"seq": seq, "t": now, **about, "set": edits}, mark.id)
     if last <= mark.seq:  # a new one, or all of it is in the HDF5 file
         head = {"journal": _VERSION, "id": mark.id, "after": mark.seq, "begun_on": read_checksum()}
         length, line = 0, _format_line(head, mark.id) + line
@@ -313,7 +342,7 @@ def append_edits(path, mark, edits, read_checksum):
     if not content:
         shutil.copymode(path, journal)  # who may change the set may go on with its journal
         flush(journal.parent)
-    return seq - mark.seq >= _LONG[0] or length + len(line) >= _LONG[1]
+    return seq, seq - mark.seq >= _LONG[0] or length + len(line) >= _LONG[1]
 
 
 def _last_seq(content, id):

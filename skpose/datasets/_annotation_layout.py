@@ -119,6 +119,11 @@ def read_checksum(file):
     return _checksum(file["annotations"][...].astype(float), file["annotated"][...].astype(bool))
 
 
+def checksum_of(stored):
+    """Return the same of what `read_stored` returned."""
+    return _checksum(stored.coordinates, stored.annotated)
+
+
 def _checksum(coordinates, annotated):
     return crc32(annotated.tobytes(), crc32(coordinates.tobytes()))
 

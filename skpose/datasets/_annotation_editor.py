@@ -1,0 +1,336 @@
+"""An annotation set that is changed a keypoint at a time, by several people at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+import math
+from numbers import Integral, Real
+import os
+from threading import RLock
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skpose._files import locked
+from skpose._hdf5 import open_hdf5
+from skpose._types import PathLike
+from skpose.datasets import _annotation_journal as journals
+from skpose.datasets._annotation_changes import fold_annotations, give_mark
+from skpose.datasets._annotation_layout import (
+    Labels,
+    read_checksum,
+    read_mark,
+    read_skeleton,
+    read_stored,
+)
+from skpose.datasets._annotation_set import images_of
+
+if TYPE_CHECKING:
+    from skpose.datasets._hdf5_images import HDF5Images
+    from skpose.skeleton import Skeleton
+
+__all__ = ["AnnotationEditor", "Edited"]
+
+
+class Edited(NamedTuple):
+    """What became of edits."""
+
+    version: int  # number of the last edit of the set
+    conflicts: list[list[Any]]  # what was not done, as edits that would make it what it is now
+
+
+class AnnotationEditor:
+    """Change an annotation set a keypoint at a time, while others change it too.
+
+    For programs in which people label, as a page in the browser. The labels are in memory; a change
+    is in the set's journal, on the disk, before `edit` returns, and takes the same few milliseconds
+    whatever the size of the set. What other programs have changed meanwhile is taken in before each
+    change. Can be shared by threads.
+
+    Each keypoint is in one of five states: "empty"; a "guess" of a model; "placed" by a person;
+    "hidden", placed by a person where it cannot be seen; or "absent", looked for in vain.
+
+    Parameters
+    ----------
+    path : path-like
+        The set's HDF5 file.
+
+    Attributes
+    ----------
+    images : HDF5Images of shape (n_images, height, width, n_channels)
+        The images, which stay on disk.
+    skeleton : Skeleton
+        The bodyparts.
+    version : int
+        Number of the last edit. It grows by one with every call of `edit` that changes something,
+        over restarts too.
+    is_long : bool
+        Whether the journal has grown so long that `fold` should be called when there is time.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a whole annotation set.
+
+    See Also
+    --------
+    update_annotations : Change whole images, once.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from skpose import Skeleton
+    >>> from skpose.datasets import AnnotationEditor, read_annotations, write_annotations
+    >>> X = np.zeros((3, 8, 8, 1), dtype=np.uint8)
+    >>> with TemporaryDirectory() as folder:
+    ...     write_annotations(f"{folder}/set.h5", X, skeleton=Skeleton(["head", "tail"]))
+    ...     editor = AnnotationEditor(f"{folder}/set.h5")
+    ...     edited = editor.edit([[1, 0, "placed", 2.0, 3.0], [1, 1, "absent"]])
+    ...     print(edited.version, editor.keypoints_of(1))
+    ...     print(read_annotations(f"{folder}/set.h5").keypoints[0].tolist())
+    1 [['placed', 2.0, 3.0], ['absent']]
+    [[2.0, 3.0], [nan, nan]]
+    """
+
+    images: HDF5Images
+    skeleton: Skeleton
+    version: int
+
+    def __init__(self, path: PathLike) -> None:
+        self.path = path
+        self.is_long = False
+        self._lock = RLock()
+        self._stamp = self._read_stamp()
+        stored = read_stored(path)
+        self._take(stored)
+        # Of what is in the HDF5 file it is not known when it was changed: in the end, perhaps.
+        self._touched = np.full(self._labels.annotated.shape, stored.journal.after, np.int64)
+        self._authors: dict[tuple[int, int], str | None] = {}
+        self._note_authors(stored.journal)
+
+    def __len__(self) -> int:
+        return len(self._labels.annotated)
+
+    @property
+    def states(self) -> NDArray[np.str_]:
+        """ndarray of shape (n_images, n_keypoints), str: the state of each keypoint."""
+        with self._lock:
+            return journals.states_of(self._labels)
+
+    def keypoints_of(self, image: int) -> list[list[Any]]:
+        """Return what is known of an image's keypoints.
+
+        Parameters
+        ----------
+        image : int
+            Which image.
+
+        Returns
+        -------
+        list of list
+            For each keypoint ``[state, x, y]``, with the confidence behind if it is a model's
+            guess, or ``[state]`` if it has no position.
+        """
+        with self._lock:
+            labels = Labels(*(values[[image]] for values in self._labels))
+        return [edit[2:] for edit in journals.edits_of(np.array([image]), labels)]
+
+    def edit(
+        self,
+        edits: Iterable[Sequence[Any]],
+        *,
+        base: int | None = None,
+        by: str | None = None,
+        key: str | None = None,
+    ) -> Edited:
+        """Change keypoints; all of it is on the disk when this returns.
+
+        Parameters
+        ----------
+        edits : sequence of sequences
+            For each keypoint to change ``[image, keypoint, state, x, y]``, with the numbers of the
+            image and the keypoint; without x and y where the state is "empty" or "absent", and with
+            a confidence behind, if it is known, for a "guess". Each keypoint once.
+        base : int, default=None
+            The `version` that the sender knew. A keypoint that somebody else has changed since is
+            left as it is. None: nothing is looked at.
+        by : str, default=None
+            Who changes them. What the same one has changed is no conflict.
+        key : str, default=None
+            What the sender knows this call by. If one with the same key was done before, the call
+            is taken for a repetition, as after an answer was lost, and changes nothing.
+
+        Returns
+        -------
+        Edited
+            With the fields `version`, the new one, and `conflicts`: of the keypoints that were left
+            as they are, the edits that would make them so.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, as where the disk is full; nothing is changed then.
+        ValueError
+            If an edit is none, or the file is another set now.
+        """
+        with self._lock:
+            edits = _check_edits(edits, self._labels.annotated.shape)
+            if self._id is None and edits:
+                give_mark(self.path)
+            with locked(self.path):
+                self._take_in()
+                if key is not None and key in self._keys:
+                    return Edited(self.version, self._differing(edits, by))
+                base = self.version if base is None else base
+                conflicts = self._differing(edits, by, base)
+                kept = {(image, keypoint) for image, keypoint, *_ in conflicts}
+                edits = [edit for edit in edits if (edit[0], edit[1]) not in kept]
+                if edits:
+                    self._write(edits, by, key)
+            return Edited(self.version, conflicts)
+
+    def refresh(self) -> NDArray[np.intp]:
+        """Take in what other programs have changed.
+
+        Returns
+        -------
+        ndarray of int
+            The images that have changed.
+
+        Raises
+        ------
+        ValueError
+            If the file is another set now; nothing is taken in then.
+        """
+        with self._lock:
+            before = self.version
+            self._take_in()
+            return self.changed_since(before)
+
+    def changed_since(self, version: int) -> NDArray[np.intp]:
+        """Return the images that have changed since the set had a version."""
+        with self._lock:
+            return np.flatnonzero((self._touched > version).any(axis=1))
+
+    def fold(self) -> None:
+        """Bring the journal into the HDF5 file, as `fold_annotations` does."""
+        with self._lock:
+            fold_annotations(self.path)
+            self.is_long = False
+            self.refresh()
+
+    def _read_stamp(self):
+        """Return what tells whether somebody has changed the set."""
+        stamps = []
+        for path in (os.path.realpath(self.path), journals.journal_of(self.path)):
+            try:
+                status = os.stat(path)
+                stamps.append((status.st_ino, status.st_size, status.st_mtime_ns))
+            except FileNotFoundError:
+                stamps.append(None)
+        return stamps
+
+    def _take(self, stored):
+        stored.coordinates[stored.is_missing] = -1.0  # DeepPoseKit's (0, 0) is none either
+        self._labels = Labels.of(stored)
+        self._keys = stored.journal.keys
+        self._names, self._id = stored.names, stored.mark and stored.mark.id
+        self.version = stored.journal.seq
+        self.images = images_of(stored)
+        self.skeleton = read_skeleton(stored)
+
+    def _take_in(self):
+        """Read the set again if somebody else has changed it."""
+        stamp = self._read_stamp()
+        if stamp == self._stamp:
+            return
+        stored = read_stored(self.path)
+        self._check_is_same(stored)
+        old, n_old, version = self._labels, len(self), self.version
+        self._take(stored)
+        new = Labels(*(values[:n_old] for values in self._labels))
+        # Confidences change with the coordinates, or in the last digit, when they are folded.
+        is_changed = (old.coordinates != new.coordinates).any(axis=2)
+        for name in ("annotated", "occluded"):
+            is_changed |= getattr(old, name) != getattr(new, name)
+        n_new = len(self) - n_old
+        # A program that knows no journal has not counted what it changed.
+        self.version = max(self.version, version + bool(is_changed.any() or n_new))
+        self._touched[is_changed] = self.version
+        more = np.full((n_new, self._touched.shape[1]), self.version)
+        self._touched = np.concatenate([self._touched, more])
+        for place in zip(*np.nonzero(is_changed), strict=True):
+            self._authors.pop((int(place[0]), int(place[1])), None)
+        self._note_authors(stored.journal, after=version)
+        self._stamp = stamp
+
+    def _check_is_same(self, stored):
+        is_same_set = self._id is None or (stored.mark is not None and stored.mark.id == self._id)
+        if not is_same_set or stored.names != self._names or len(stored.annotated) < len(self):
+            raise ValueError(
+                f"{self.path} is another annotation set than the one that was opened, or has fewer "
+                "images or other bodyparts. Nothing was changed; open it anew."
+            )
+
+    def _note_authors(self, journal, after=-1):
+        for place, (seq, by) in journal.authors.items():
+            if seq > after:
+                self._touched[place] = seq
+                self._authors[place] = by
+
+    def _differing(self, edits, by, base=-1):
+        """Return what others have made of keypoints since, where an edit would change it."""
+        differing = []
+        for image, keypoint, *wanted in edits:
+            is_others = by is None or self._authors.get((image, keypoint)) != by
+            if self._touched[image, keypoint] > base and is_others:
+                now = self.keypoints_of(image)[keypoint]
+                if now != wanted:
+                    differing.append([image, keypoint, *now])
+        return differing
+
+    def _write(self, edits, by, key):
+        about = {name: value for name, value in (("by", by), ("key", key)) if value is not None}
+        with open_hdf5(self.path, is_known=True) as file:
+            seq, self.is_long = journals.append_edits(
+                self.path, read_mark(file), edits, lambda: read_checksum(file), **about
+            )
+        self.version = max(seq, self.version + 1)
+        self._stamp = self._read_stamp()
+        places = {(image, keypoint): tuple(rest) for image, keypoint, *rest in edits}
+        journals.apply_edits(journals.Journal.of(places), self._labels, self.path)
+        for place in places:
+            self._touched[place], self._authors[place] = self.version, by
+        if key is not None:
+            self._keys[key] = self.version
+
+
+def _check_edits(edits, shape):
+    """Return edits as lists of plain numbers, once they are ones."""
+    checked = [_check_edit(list(edit), shape) for edit in edits]
+    if len({(image, keypoint) for image, keypoint, *_ in checked}) < len(checked):
+        raise ValueError("edits must have each keypoint of an image once.")
+    return checked
+
+
+def _check_edit(edit, shape):
+    image, keypoint, state, *numbers = [*edit, None, None, None][: max(len(edit), 3)]
+    for name, value, end in zip(("image", "keypoint"), (image, keypoint), shape, strict=True):
+        is_number = isinstance(value, Integral) and not isinstance(value, bool)
+        if not is_number or not 0 <= value < end:
+            raise ValueError(f"The {name} of an edit must be 0 to {end - 1}, but was {value!r}.")
+    if not isinstance(state, str) or state not in journals.N_NUMBERS:
+        raise ValueError(
+            f"The state of a keypoint must be {', '.join(journals.N_NUMBERS)}, but was {state!r}."
+        )
+    are_numbers = all(isinstance(x, Real) and not isinstance(x, bool) for x in numbers)
+    if len(numbers) not in journals.N_NUMBERS[state] or not (
+        are_numbers and all(map(math.isfinite, numbers))
+    ):
+        needed = "no numbers" if state in ("empty", "absent") else "x and y, finite numbers"
+        raise ValueError(f"A keypoint that is {state!r} needs {needed}, but had {numbers!r}.")
+    return [int(image), int(keypoint), state, *map(float, numbers)]

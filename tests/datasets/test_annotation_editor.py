@@ -1,0 +1,224 @@
+import subprocess
+import sys
+from threading import Thread
+
+import h5py
+import numpy as np
+import pytest
+
+from skpose import Skeleton
+from skpose.datasets import (
+    AnnotationEditor,
+    append_images,
+    fold_annotations,
+    read_annotations,
+    update_annotations,
+    write_annotations,
+    write_guesses,
+)
+
+IMAGES = np.zeros((5, 8, 8, 1), dtype=np.uint8)
+SKELETON = Skeleton(["head", "tail"])
+PLACED = [1, 0, "placed", 2.0, 3.0]
+
+
+@pytest.fixture
+def path(tmp_path):
+    write_annotations(tmp_path / "set.h5", IMAGES, skeleton=SKELETON)
+    return tmp_path / "set.h5"
+
+
+def read(path):
+    return read_annotations(path, labelled="all", frames="all")
+
+
+@pytest.mark.parametrize(
+    ("edit", "keypoint", "annotated", "occluded", "confidence"),
+    [
+        (["placed", 2.0, 3.0], [2, 3], True, False, np.nan),
+        (["hidden", 2.0, 3.0], [2, 3], True, True, np.nan),
+        (["absent"], [np.nan] * 2, True, False, np.nan),
+        (["guess", 2.0, 3.0], [2, 3], False, False, np.nan),
+        (["guess", 2.0, 3.0, 0.5], [2, 3], False, False, 0.5),
+        (["empty"], [np.nan] * 2, False, False, np.nan),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_each_state_is_read_by_everybody(path, edit, keypoint, annotated, occluded, confidence):
+    editor = AnnotationEditor(path)
+    editor.edit([[1, 0, "placed", 5, 5], [1, 1, "placed", 6, 6]])
+    assert editor.edit([[1, 1, *edit]]).version == 2
+    for _ in range(2):
+        data = read(path)
+        np.testing.assert_array_equal(data.keypoints[1], [[5, 5], keypoint])
+        assert data.annotated[1].tolist() == [True, annotated]
+        assert data.occluded[1].tolist() == [False, occluded]
+        np.testing.assert_array_equal(data.confidence[1], [np.nan, confidence])
+        assert AnnotationEditor(path).keypoints_of(1) == [["placed", 5, 5], edit]
+        assert editor.keypoints_of(1) == [["placed", 5, 5], edit]
+        assert editor.states.tolist() == AnnotationEditor(path).states.tolist()
+        fold_annotations(path)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        ([-1, 0, "absent"], "image of an edit must be 0 to 4, but was -1"),
+        ([10**9, 0, "absent"], "image .* 0 to 4"),
+        (["3", 0, "absent"], "image .* but was '3'"),
+        ([1.5, 0, "absent"], "image .* but was 1.5"),
+        ([True, 0, "absent"], "image .* but was True"),
+        ([0, 2, "absent"], "keypoint of an edit must be 0 to 1"),
+        ([0], "keypoint .* but was None"),
+        ([0, 0], "state of a keypoint must be empty, guess, placed, hidden, absent, but was None"),
+        ([0, 0, "seen", 1, 2], "but was 'seen'"),
+        ([0, 0, ["placed"], 1, 2], "state"),
+        ([0, 0, "placed"], "needs x and y"),
+        ([0, 0, "placed", 1], "needs x and y"),
+        ([0, 0, "placed", 1, np.nan], "finite numbers"),
+        ([0, 0, "placed", 1, "1e3"], "finite numbers"),
+        ([0, 0, "placed", 1, True], "finite numbers"),
+        ([0, 0, "absent", 1, 2], "needs no numbers"),
+    ],
+)
+def test_what_is_no_edit_is_refused_and_nothing_of_the_call_is_done(path, edit, message):
+    editor = AnnotationEditor(path)
+    with pytest.raises(ValueError, match=message):
+        editor.edit([PLACED, edit])
+    with pytest.raises(ValueError, match="each keypoint of an image once"):
+        editor.edit([PLACED, PLACED])
+    assert editor.version == 0
+    assert np.isnan(read(path).keypoints).all()
+    assert not path.with_name("set.h5.journal").exists()
+
+
+def test_what_others_have_changed_since_is_left_as_it_is_and_told(path):
+    ann, bob = AnnotationEditor(path), AnnotationEditor(path)
+    base = ann.version
+    bob.edit([[1, 0, "placed", 7, 7]], base=base, by="bob")
+    edited = ann.edit([PLACED, [1, 1, "absent"]], base=base, by="ann")
+    assert edited.conflicts == [[1, 0, "placed", 7.0, 7.0]]
+    assert edited.version == 2
+    assert bob.refresh().tolist() == [1]
+    assert bob.keypoints_of(1) == [["placed", 7, 7], ["absent"]]
+    # Who has seen it may change it, and who says the same has no conflict.
+    assert ann.edit([PLACED], base=edited.version, by="ann") == (3, [])
+    assert bob.edit([PLACED], base=edited.version, by="bob").conflicts == []
+    assert ann.keypoints_of(1)[0] == PLACED[2:]
+
+
+def test_after_a_restart_only_what_was_changed_since_is_a_conflict(path):
+    editor = AnnotationEditor(path)
+    editor.edit([[0, 0, "placed", 1, 1]])
+    editor.fold()
+    base = editor.version
+    for image in (1, 2):
+        editor.edit([[image, 0, "placed", 9, 9]], by="bob")
+    edits = [[image, keypoint, "absent"] for image in range(3) for keypoint in range(2)]
+    conflicts = AnnotationEditor(path).edit(edits, base=base, by="ann").conflicts
+    assert conflicts == [[1, 0, "placed", 9.0, 9.0], [2, 0, "placed", 9.0, 9.0]]
+
+
+def test_own_edits_that_are_not_yet_known_are_no_conflict(path):
+    editor = AnnotationEditor(path)
+    for x in (1.0, 2.0, 3.0):
+        assert editor.edit([[0, 0, "placed", x, x]], base=0, by="ann").conflicts == []
+    assert AnnotationEditor(path).edit([[0, 0, "empty"]], base=0, by="ann").conflicts == []
+    assert len(editor.edit([PLACED[:1] + [0, "empty"], [0, 0, *PLACED[2:]]], base=0).conflicts) == 1
+
+
+def test_a_call_that_is_repeated_is_done_once_also_after_a_restart(path):
+    editor = AnnotationEditor(path)
+    first = editor.edit([PLACED], by="ann", key="ann:1")
+    editor.edit([[1, 0, "placed", 5, 5]], by="bob", key="bob:1")
+    for again in (editor, AnnotationEditor(path)):
+        repeated = again.edit([PLACED], by="ann", key="ann:1")
+        assert repeated == (2, [[1, 0, "placed", 5.0, 5.0]])
+        assert again.keypoints_of(1)[0] == ["placed", 5, 5]
+    assert first == (1, [])
+
+
+def test_other_writers_are_taken_in(path):
+    editor = AnnotationEditor(path)
+    editor.edit([PLACED])
+    update_annotations(path, [2], np.ones((1, 2, 2)))
+    assert editor.refresh().tolist() == [2]
+    write_guesses(path, [3], np.full((1, 2, 2), 4.0), np.full((1, 2), 0.25))
+    version = editor.version
+    assert editor.refresh().tolist() == [3]
+    assert editor.version > version
+    assert editor.keypoints_of(3) == [["guess", 4, 4, 0.25]] * 2
+    append_images(path, IMAGES[:2])
+    assert editor.refresh().tolist() == [5, 6]
+    assert len(editor) == len(editor.images) == 7
+    version = editor.version
+    assert editor.edit([[6, 1, "absent"]]).version == version + 1
+    assert editor.changed_since(version).tolist() == [6]
+    editor.fold()
+    assert editor.refresh().tolist() == []
+    restarted = AnnotationEditor(path)
+    assert restarted.version >= version + 1
+    assert restarted.keypoints_of(1) == editor.keypoints_of(1) == [PLACED[2:], ["empty"]]
+
+
+def test_another_set_in_the_place_of_the_one_that_was_opened_is_not_changed(path):
+    editor = AnnotationEditor(path)
+    editor.edit([PLACED])
+    write_annotations(path, IMAGES, skeleton=SKELETON, overwrite=True)
+    with pytest.raises(ValueError, match="another annotation set than the one that was opened"):
+        editor.edit([PLACED])
+    assert np.isnan(read(path).keypoints).all()
+    assert editor.keypoints_of(1)[0] == PLACED[2:]  # to be saved elsewhere
+
+
+def test_a_set_of_another_program_is_copied_at_the_first_change(path):
+    with h5py.File(path, "r+") as file:
+        del file.attrs["journal"]
+        file["annotations"][...] = 0  # as DeepPoseKit fills up
+    editor = AnnotationEditor(path)
+    assert (editor.states == "empty").all()
+    assert "journal" not in h5py.File(path).attrs
+    editor.edit([PLACED])
+    assert read(path).keypoints[1, 0].tolist() == [2, 3]
+    assert AnnotationEditor(path).states[1].tolist() == ["placed", "empty"]
+
+
+def test_threads_share_an_editor(path):
+    editor = AnnotationEditor(path)
+
+    def label(image):
+        for x in range(20):
+            editor.edit([[image, 0, "placed", x, x]], base=0, by=str(image))
+
+    threads = [Thread(target=label, args=(image,)) for image in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert editor.version == 80
+    assert read(path).keypoints[:4, 0, 0].tolist() == [19] * 4
+
+
+EDIT_AND_SAY = """
+import sys
+from skpose.datasets import AnnotationEditor
+editor = AnnotationEditor(sys.argv[1])
+for x in range(10**6):
+    editor.edit([[x % 5, x // 5 % 2, "placed", float(x), float(x)]], by="ann", key=str(x))
+    print(x, flush=True)
+"""
+
+
+def test_every_edit_that_was_acknowledged_is_there_after_a_kill(path):
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-c", EDIT_AND_SAY, path], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(25):
+            last = int(process.stdout.readline())
+        process.kill()
+        rest, _ = process.communicate()
+        last = int((rest.split() or [last])[-1])
+        states = [AnnotationEditor(path).keypoints_of(x % 5)[x // 5 % 2] for x in range(10)]
+        found = max(int(numbers[0]) for _, *numbers in states)
+        assert last <= found <= last + 1
