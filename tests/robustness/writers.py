@@ -8,6 +8,7 @@ import numpy as np
 from skpose import Skeleton
 import skpose.baseline
 from skpose.datasets import (
+    AnnotationEditor,
     append_images,
     fold_annotations,
     read_annotations,
@@ -97,6 +98,18 @@ class Folded(Updated):
     def write(self, version):
         super().write(version)
         fold_annotations(self.path)
+
+
+class Edited(Updated):
+    """As `Updated`, a keypoint at a time."""
+
+    def write(self, version):
+        if version == 0:
+            super().write(0)
+            self.editor = AnnotationEditor(self.path)
+        else:
+            values = "placed", float(version), float(version)
+            self.editor.edit([[version % N_IMAGES, k, *values] for k in range(2)])
 
 
 class Guessed(Whole):
@@ -196,6 +209,7 @@ WRITERS = [
     Appended,
     Updated,
     Folded,
+    Edited,
     Guessed,
     Skeletons,
     Poses,
