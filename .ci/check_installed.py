@@ -26,6 +26,20 @@ def check_entry_point():
     assert callable(command.load())
 
 
+def check_extras(installed):
+    """Check that what users may ask for is what the tests are run with."""
+    extras = {name: set() for name in installed.metadata.get_all("Provides-Extra")}
+    for requirement in installed.requires:
+        needed, _, extra = requirement.partition("; extra == ")
+        if extra:
+            extras[extra.strip("'\"")].add(needed)
+    for name in extras.keys() - {"test", "dev"}:
+        untested = extras[name] - extras["test"]
+        assert extras[name], f"the extra {name} needs nothing"
+        assert not untested, f"the extra {name} needs {untested}, which no test does"
+    return sorted(extras)
+
+
 def check_modules(package):
     assert Path(package.__file__).parent != REPOSITORY / "skpose", "skpose of the checkout is used"
     for module in pkgutil.walk_packages(package.__path__, "skpose."):
@@ -69,10 +83,10 @@ def main():
     installed = distribution("skpose")
     check_files(installed)
     check_entry_point()
+    extras = check_extras(installed)
     check_modules(import_module("skpose"))
     with tempfile.TemporaryDirectory() as folder:
         check_use(Path(folder))
-    extras = installed.metadata.get_all("Provides-Extra")
     print(f"skpose {installed.version} is complete; extras: {', '.join(extras)}")
 
 
