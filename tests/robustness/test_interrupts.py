@@ -42,6 +42,11 @@ def folder(tmp_path_factory, numbered):
     return folder
 
 
+def heed_control_c():
+    """Undo what a shell does to what it starts in the background, the tests for one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def stop(command, when, number, folder):
     """Start a command, send it a signal `when` that is time; return its exit code and output."""
     with TemporaryFile("w+") as output:
@@ -51,6 +56,7 @@ def stop(command, when, number, folder):
             stderr=subprocess.STDOUT,
             cwd=folder,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            preexec_fn=heed_control_c,
         )
         try:
             deadline = time.monotonic() + 60
