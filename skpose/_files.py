@@ -258,10 +258,10 @@ def changing(path, *, done=None):
         If another process holds it for a minute.
     """
     with locked(path) as target:
-        before = _identity(target)
+        before = identity(target)
         with replacing(target, overwrite=True) as temporary:
             yield temporary
-            if _identity(target) != before:
+            if identity(target) != before:
                 raise OSError(
                     f"{path} was changed by another program while this one was about to change it. "
                     "Nothing was written; try again."
@@ -345,8 +345,9 @@ def _is_alive(pid):
     return True
 
 
-def _identity(path):
-    status = path.stat()
+def identity(path):
+    """Return what changes when a file is replaced or written to, as far as its folder tells."""
+    status = os.stat(path)
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 

@@ -1,6 +1,8 @@
 """What the tests of several folders use: estimators, videos and commands."""
 
+from contextlib import contextmanager
 from fractions import Fraction
+import signal
 
 import numpy as np
 import pytest
@@ -45,6 +47,16 @@ def tiny_estimator(**params):
         "random_state": 0,
     }
     return PoseEstimator(**{**defaults, **params})
+
+
+@contextmanager
+def control_c_heeded():
+    """Let what is started inside heed Ctrl-C, where a shell has started the tests without it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def interrupt_at(epoch):

@@ -396,7 +396,7 @@ def fold_annotations(path: PathLike) -> None:
     []
     """
     if journals.journal_of(path).exists():
-        give_mark(path)
+        rewrite(path)
 
 
 @contextmanager
@@ -422,7 +422,7 @@ def _rewriting(path):
             create_labels(file, Labels.of(stored), mark)
 
 
-def give_mark(path):
+def rewrite(path):
     """Write a set anew with its journal in it, and the mark that a journal needs."""
     with _rewriting(path):
         pass

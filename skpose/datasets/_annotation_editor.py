@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 import math
 from numbers import Integral, Real
-import os
 from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skpose._files import locked
+from skpose._files import identity, locked
 from skpose._hdf5 import open_hdf5
 from skpose._types import PathLike
 from skpose.datasets import _annotation_journal as journals
-from skpose.datasets._annotation_changes import fold_annotations, give_mark
+from skpose.datasets._annotation_changes import fold_annotations, rewrite
 from skpose.datasets._annotation_layout import (
     Labels,
     read_checksum,
@@ -180,7 +179,7 @@ class AnnotationEditor:
         with self._lock:
             edits = _check_edits(edits, self._labels.annotated.shape)
             if self._id is None and edits:
-                give_mark(self.path)
+                rewrite(self.path)
             with locked(self.path):
                 self._take_in()
                 if key is not None and key in self._keys:
@@ -226,10 +225,9 @@ class AnnotationEditor:
     def _read_stamp(self):
         """Return what tells whether somebody has changed the set."""
         stamps = []
-        for path in (os.path.realpath(self.path), journals.journal_of(self.path)):
+        for path in (self.path, journals.journal_of(self.path)):
             try:
-                status = os.stat(path)
-                stamps.append((status.st_ino, status.st_size, status.st_mtime_ns))
+                stamps.append(identity(path))
             except FileNotFoundError:
                 stamps.append(None)
         return stamps
@@ -318,7 +316,7 @@ def _check_edits(edits, shape):
 
 
 def _check_edit(edit, shape):
-    image, keypoint, state, *numbers = [*edit, None, None, None][: max(len(edit), 3)]
+    image, keypoint, state, *numbers = edit + [None] * (3 - len(edit))
     for name, value, end in zip(("image", "keypoint"), (image, keypoint), shape, strict=True):
         is_number = isinstance(value, Integral) and not isinstance(value, bool)
         if not is_number or not 0 <= value < end:

@@ -6,6 +6,7 @@ from zlib import crc32
 import h5py
 import numpy as np
 
+from skpose._files import identity
 from skpose._hdf5 import open_hdf5
 from skpose._lazy_array import LazyArray
 from skpose._types import PathLike
@@ -75,7 +76,7 @@ class HDF5Images(LazyArray):
             dataset = _check_dataset(file, self.path, key)
             self._n_images, *row_shape = dataset.shape
             self._fingerprint = _fingerprint(dataset, self._n_images)
-            self._stamp = _stamp(self.path)
+            self._stamp = identity(self.path)
         super().__init__(self._n_images, row_shape)
 
     def _read(self, positions):
@@ -95,7 +96,7 @@ class HDF5Images(LazyArray):
 
     def _check_same(self, dataset):
         """Raise ValueError if the file holds other images than when it was opened."""
-        stamp = _stamp(self.path)
+        stamp = identity(self.path)
         if stamp == self._stamp:
             return
         n_now, *row_shape = dataset.shape
@@ -110,11 +111,6 @@ class HDF5Images(LazyArray):
                 "it again."
             )
         self._stamp = stamp
-
-
-def _stamp(path):
-    status = os.stat(path)
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _fingerprint(dataset, n_images):

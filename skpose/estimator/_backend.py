@@ -24,9 +24,8 @@ __all__ = [
     "share_machine",
 ]
 
-_users: set[int] = (
-    set()
-)  # the processes, by their id, that have used the backend, this one or its parent
+# The processes, by their id, that have used the backend, this one or its parent.
+_users: set[int] = set()
 
 
 def jit_compile():

@@ -8,6 +8,7 @@ import sys
 from tempfile import TemporaryFile
 import time
 
+from helpers import control_c_heeded
 import numpy as np
 import pytest
 
@@ -42,22 +43,17 @@ def folder(tmp_path_factory, numbered):
     return folder
 
 
-def heed_control_c():
-    """Undo what a shell does to what it starts in the background, the tests for one."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def stop(command, when, number, folder):
     """Start a command, send it a signal `when` that is time; return its exit code and output."""
     with TemporaryFile("w+") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "skpose", *map(str, command)],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            preexec_fn=heed_control_c,
-        )
+        with control_c_heeded():
+            process = subprocess.Popen(
+                [sys.executable, "-m", "skpose", *map(str, command)],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
         try:
             deadline = time.monotonic() + 60
             while not when(output) and process.poll() is None and time.monotonic() < deadline:
