@@ -20,10 +20,9 @@ from skpose.datasets._annotation_layout import (
     Labels,
     read_checksum,
     read_mark,
-    read_skeleton,
     read_stored,
 )
-from skpose.datasets._annotation_set import images_of
+from skpose.datasets._annotation_set import images_of, skeleton_of
 
 if TYPE_CHECKING:
     from skpose.datasets._hdf5_images import HDF5Images
@@ -104,6 +103,7 @@ class AnnotationEditor:
         self.is_long = False
         self._lock = RLock()
         self._stamp = self._read_stamp()
+        self._keys: dict[str, int] = {}
         stored = read_stored(path)
         self._take(stored)
         # Of what is in the HDF5 file it is not known when it was changed: in the end, perhaps.
@@ -161,7 +161,8 @@ class AnnotationEditor:
             Who changes them. What the same one has changed is no conflict.
         key : str, default=None
             What the sender knows this call by. If one with the same key was done before, the call
-            is taken for a repetition, as after an answer was lost, and changes nothing.
+            is taken for a repetition, as after an answer was lost, and changes nothing. Forgotten
+            when the journal was folded and the editor is made anew.
 
         Returns
         -------
@@ -235,11 +236,11 @@ class AnnotationEditor:
     def _take(self, stored):
         stored.coordinates[stored.is_missing] = -1.0  # DeepPoseKit's (0, 0) is none either
         self._labels = Labels.of(stored)
-        self._keys = stored.journal.keys
+        self._keys.update(stored.journal.keys)  # a fold empties the journal
         self._names, self._id = stored.names, stored.mark and stored.mark.id
         self.version = stored.journal.seq
         self.images = images_of(stored)
-        self.skeleton = read_skeleton(stored)
+        self.skeleton = skeleton_of(stored)
 
     def _take_in(self):
         """Read the set again if somebody else has changed it."""

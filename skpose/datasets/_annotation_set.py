@@ -142,7 +142,7 @@ def read_annotations(
     _check_option("frames", frames, ("labelled", "unlabelled", "all"))
     stored = read_stored(path)
     images = images_of(stored, key)
-    skeleton = _skeleton_of(stored, skeleton)
+    skeleton = skeleton_of(stored, skeleton)
     missing = stored.is_missing
     is_labelled = {
         "annotated": stored.annotated,
@@ -216,7 +216,7 @@ def images_of(stored, key="images"):
     return images
 
 
-def _skeleton_of(stored, skeleton):
+def skeleton_of(stored, skeleton=None):
     """Give the skeleton that the user gave, if it fits the file, or else the file's."""
     if skeleton is not None:
         _check_fits(skeleton, stored)

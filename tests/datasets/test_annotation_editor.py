@@ -136,6 +136,17 @@ def test_a_call_that_is_repeated_is_done_once_also_after_a_restart(path):
         assert repeated == (2, [[1, 0, "placed", 5.0, 5.0]])
         assert again.keypoints_of(1)[0] == ["placed", 5, 5]
     assert first == (1, [])
+    editor.fold()
+    assert editor.edit([PLACED], by="ann", key="ann:1") == (2, [[1, 0, "placed", 5.0, 5.0]])
+
+
+def test_a_set_without_names_numbers_its_keypoints(path):
+    with h5py.File(path, "r+") as file:
+        del file["skeleton_names"]
+    with pytest.warns(UserWarning, match="no names of bodyparts"):
+        editor = AnnotationEditor(path)
+    assert editor.skeleton.names == ("0", "1")
+    assert editor.edit([PLACED]).version == 1
 
 
 def test_other_writers_are_taken_in(path):
