@@ -11,6 +11,7 @@ from sklearn.base import RegressorMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from skpose._interrupts import interrupts_held
 from skpose._types import Images
 from skpose.base import ImageInputMixin, batch_slices, check_keypoints
 from skpose.metrics import mean_keypoint_error
@@ -73,8 +74,10 @@ def find_in_batches(find, batch, n_keypoints, *, batch_size):
     confidence : ndarray of shape (n_samples, n_keypoints)
     """
     peaks = np.empty((len(batch), n_keypoints, 3))
-    for part in batch_slices(len(batch), batch_size):
-        peaks[part] = find(np.ascontiguousarray(batch[part]))
+    with interrupts_held() as check_interrupted:
+        for part in batch_slices(len(batch), batch_size):
+            peaks[part] = find(np.ascontiguousarray(batch[part]))
+            check_interrupted()
     if np.isnan(peaks).any():
         warnings.warn(
             "The network draws maps that are not numbers, so keypoints are NaN: its training has "

@@ -12,7 +12,16 @@ PACKAGE = Path(skpose.__file__).parent
 # A module imports only from those before it; names on one line may use each other.
 WAY = [
     {"_types"},
-    {"_background", "_files", "_hdf5", "_text_tables", "_opencv", "_progress", "_threads"},
+    {
+        "_background",
+        "_files",
+        "_hdf5",
+        "_interrupts",
+        "_text_tables",
+        "_opencv",
+        "_progress",
+        "_threads",
+    },
     {"base", "skeleton"},
     {"_lazy_array"},
     {"poses", "video"},

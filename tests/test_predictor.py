@@ -1,7 +1,9 @@
 """The same fitted thing, whatever holds it, in everything that asks for poses."""
 
+import signal
 from types import SimpleNamespace
 
+from helpers import control_c_heeded
 import numpy as np
 from numpy.testing import assert_allclose
 import pandas as pd
@@ -12,14 +14,14 @@ from sklearn.pipeline import make_pipeline
 
 import skpose
 from skpose import PoseEstimator
-from skpose._predictor import Predictor
+from skpose._predictor import Predictor, find_in_batches
 from skpose.baseline import MeanPoseRegressor
 from skpose.datasets import make_poses, read_annotations, write_annotations
 from skpose.individuals import predict_individuals
 from skpose.models import ResidualUNet
 from skpose.plot import KeypointErrorDisplay, PoseDisplay
 from skpose.poses import to_numpy
-from skpose.preprocessing import ImageResizer
+from skpose.preprocessing import ImageBatch, ImageResizer
 from skpose.sampling import (
     AutoregressiveSampler,
     ConfidenceSampler,
@@ -208,3 +210,17 @@ def test_an_estimator_that_takes_any_option_need_not_know_confidence(poses):
     keypoints, confidence = Predictor(Anything()).predict(poses.images[:2])
     assert keypoints.shape == (2, 3, 2)
     assert confidence is None
+
+
+def test_an_interrupt_waits_until_a_mini_batch_is_found():
+    n_found = []
+
+    def find(images):
+        signal.raise_signal(signal.SIGINT)
+        n_found.append(len(images))
+        return np.zeros((len(images), 1, 3))
+
+    batch = ImageBatch.wrap(np.zeros((4, 8, 8, 1), dtype=np.uint8))
+    with control_c_heeded(), pytest.raises(KeyboardInterrupt):
+        find_in_batches(find, batch, 1, batch_size=2)
+    assert n_found == [2]

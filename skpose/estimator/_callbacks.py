@@ -11,7 +11,7 @@ from skpose._progress import Progress
 from skpose._types import PathLike
 from skpose.saving import check_model_path
 
-__all__ = ["BestEpoch", "Checkpoint", "FreezeEncoder", "ShowProgress"]
+__all__ = ["BestEpoch", "Checkpoint", "FreezeEncoder", "HeedInterrupts", "ShowProgress"]
 
 
 class BestEpoch(keras.callbacks.Callback):
@@ -142,6 +142,29 @@ class Checkpoint(keras.callbacks.Callback):
                 f"The training goes on, but could not be saved: {error}", UserWarning, stacklevel=2
             )
         self._last = time.monotonic()
+
+
+class HeedInterrupts(keras.callbacks.Callback):
+    """Ends a training that was interrupted between two mini-batches.
+
+    Parameters
+    ----------
+    check_interrupted : callable
+        Raises KeyboardInterrupt if it was.
+    """
+
+    def __init__(self, check_interrupted):
+        super().__init__()
+        self._check_interrupted = check_interrupted
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._check_interrupted()
+
+    def on_test_batch_end(self, batch, logs=None):
+        self._check_interrupted()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._check_interrupted()
 
 
 class ShowProgress(keras.callbacks.Callback):

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skpose._interrupts import interrupts_held
 from skpose._predictor import KeypointRegressorMixin, find_in_batches
 from skpose._types import Images, PathLike, RandomState
 from skpose.base import (
@@ -545,8 +546,10 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         batch = ImageBatch.wrap(X, n_channels=self.image_shape_[2])
         n_rows, n_columns = (-(-side // self.targets_.stride) for side in batch.shape[1:3])
         maps = np.empty((len(batch), n_rows, n_columns, self.targets_.n_maps_), dtype=np.float32)
-        for part in batch_slices(len(batch), batch_size):
-            maps[part] = self._trained.draw(np.asarray(batch[part]))
+        with interrupts_held() as check_interrupted:
+            for part in batch_slices(len(batch), batch_size):
+                maps[part] = self._trained.draw(np.asarray(batch[part]))
+                check_interrupted()
         return maps
 
     def fingerprint(self) -> str:

@@ -7,8 +7,9 @@ import warnings
 import keras
 import numpy as np
 
+from skpose._interrupts import interrupts_held
 from skpose.estimator._backend import expect_compilation, free_memory, jit_compile
-from skpose.estimator._callbacks import BestEpoch, ShowProgress
+from skpose.estimator._callbacks import BestEpoch, HeedInterrupts, ShowProgress
 from skpose.estimator._network import PoseNetwork
 from skpose.layers import ConfidenceMapDrawing, Maxima, SubpixelMaxima
 from skpose.models import rebuild
@@ -241,7 +242,7 @@ class TrainingRun:
 
     def _run(self, model, training, validation, callbacks):
         try:
-            with expect_compilation():
+            with expect_compilation(), interrupts_held() as check_interrupted:
                 model.fit(
                     training,
                     validation_data=validation,
@@ -249,7 +250,7 @@ class TrainingRun:
                     epochs=self.first_epoch + self.n_epochs,
                     shuffle=False,
                     verbose=0,
-                    callbacks=callbacks,
+                    callbacks=[*callbacks, HeedInterrupts(check_interrupted)],
                 )
         except KeyboardInterrupt:
             self.interrupted = True

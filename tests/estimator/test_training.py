@@ -144,6 +144,23 @@ def test_interrupt_before_the_first_epoch_leaves_an_estimator(blobs):
     assert estimator.predict(X).shape == y.shape
 
 
+def test_an_interrupt_waits_for_the_end_of_a_mini_batch(blobs):
+    X, y = blobs
+    seen = []
+
+    class Press(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            seen.append("begin")
+            signal.raise_signal(signal.SIGINT)
+
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append("end")
+
+    with control_c_heeded(), pytest.warns(UserWarning, match="no epoch was finished"):
+        small_estimator(callbacks=[Press()]).fit(X, y)
+    assert seen == ["begin", "end"]
+
+
 @pytest.mark.slow
 def test_checkpoint_is_a_model_that_training_goes_on_from(blobs, tmp_path):
     X, y = blobs
