@@ -9,11 +9,12 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from skpose._files import identity, locked
 from skpose._hdf5 import open_hdf5
 from skpose._types import PathLike
+from skpose.base import batch_slices
 from skpose.datasets import _annotation_journal as journals
 from skpose.datasets._annotation_changes import fold_annotations, rewrite
 from skpose.datasets._annotation_layout import (
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from skpose.skeleton import Skeleton
 
 __all__ = ["AnnotationEditor", "Edited"]
+
+_COUNTED = 4096  # images at a time: states are texts, which take memory
 
 
 class Edited(NamedTuple):
@@ -119,6 +122,33 @@ class AnnotationEditor:
         """ndarray of shape (n_images, n_keypoints), str: the state of each keypoint."""
         with self._lock:
             return journals.states_of(self._labels)
+
+    @property
+    def id(self) -> str:
+        """str: which set it is; of one without an identity, as none of skpose's, which file."""
+        return self._id or "-".join(str(number) for number in self._stamp[0])
+
+    def count_states(self, images: ArrayLike | None = None) -> NDArray[np.intp]:
+        """Count the keypoints of images that are in each state.
+
+        Parameters
+        ----------
+        images : array-like of int, default=None
+            Which images. None: all.
+
+        Returns
+        -------
+        ndarray of shape (n_images, 5), int
+            How many are "empty", "guess", "placed", "hidden" and "absent".
+        """
+        with self._lock:
+            index = np.arange(len(self)) if images is None else np.asarray(images, dtype=np.intp)
+            counts = np.zeros((len(index), len(journals.N_NUMBERS)), dtype=np.intp)
+            for part in batch_slices(len(index), _COUNTED):
+                states = journals.states_of(Labels(*(v[index[part]] for v in self._labels)))
+                for column, state in enumerate(journals.N_NUMBERS):
+                    counts[part, column] = (states == state).sum(axis=1)
+        return counts
 
     def keypoints_of(self, image: int) -> list[list[Any]]:
         """Return what is known of an image's keypoints.

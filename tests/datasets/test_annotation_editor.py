@@ -233,3 +233,22 @@ def test_every_edit_that_was_acknowledged_is_there_after_a_kill(path):
         states = [AnnotationEditor(path).keypoints_of(x % 5)[x // 5 % 2] for x in range(10)]
         found = max(int(numbers[0]) for _, *numbers in states)
         assert last <= found <= last + 1
+
+
+def test_states_are_counted(path):
+    editor = AnnotationEditor(path)
+    editor.edit([PLACED, [1, 1, "absent"], [2, 0, "hidden", 1, 1], [2, 1, "guess", 1, 1]])
+    expected = [[2, 0, 0, 0, 0], [0, 0, 1, 0, 1], [0, 1, 0, 1, 0], [2, 0, 0, 0, 0], [2, 0, 0, 0, 0]]
+    assert editor.count_states().tolist() == expected
+    assert editor.count_states([2, 1]).tolist() == [expected[2], expected[1]]
+    assert editor.count_states([]).shape == (0, 5)
+
+
+def test_a_set_has_one_identity(path, tmp_path):
+    write_annotations(tmp_path / "other.h5", IMAGES, skeleton=SKELETON)
+    editor = AnnotationEditor(path)
+    before = editor.id
+    editor.edit([PLACED])
+    editor.fold()
+    assert before == editor.id == AnnotationEditor(path).id
+    assert before != AnnotationEditor(tmp_path / "other.h5").id
