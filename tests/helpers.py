@@ -2,7 +2,11 @@
 
 from contextlib import contextmanager
 from fractions import Fraction
+import os
+import re
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -57,6 +61,30 @@ def control_c_heeded():
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def start_labelling(*arguments, **environment):
+    """Start `skpose label` on a machine without a screen; return the process, and what it said."""
+    known = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "skpose", "label", *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**known, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
+    )
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "Ctrl-C" in line:
+            break
+    return process, said
+
+
+def link_in(said):
+    """Return the address that `skpose label` has printed."""
+    return re.search(r"http\S+", said)[0]
 
 
 def interrupt_at(epoch):

@@ -39,6 +39,7 @@ WAY = [
     {"video_poses"},
     {"sampling"},
     {"individuals"},
+    {"annotate"},
     {"_demo"},
     {"cli"},
     {"__main__"},

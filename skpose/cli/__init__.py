@@ -7,6 +7,7 @@ import threading
 
 import click
 
+from skpose.cli._annotate import label
 from skpose.cli._demo import demo
 from skpose.cli._draw import draw
 from skpose.cli._errors import explain
@@ -75,6 +76,7 @@ def main(traceback: bool) -> None:
 for _command in (
     demo,
     sample,
+    label,
     initialize,
     train,
     evaluate,
