@@ -33,7 +33,7 @@ def test_first_snippet_is_valid_as_it_stands():
 def test_every_shell_command_is_one_that_exists(tmp_path):
     shell = "".join(code for language, code in SNIPPETS if language == "sh")
     commands = re.findall(r"(?:^|&& )skpose (\w+)", shell, flags=re.M)
-    assert set(commands) == {"demo", "train", "evaluate", "predict", "draw", "export"}
+    assert set(commands) == {"demo", "label", "train", "evaluate", "predict", "draw", "export"}
     named = re.findall(r"`skpose (\w+)`", README.read_text())
     commands += named
     for command in set(commands):
