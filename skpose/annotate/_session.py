@@ -48,6 +48,8 @@ class LabelSession:
     def __init__(self, path, *, user="", read_only=False):
         self.path = Path(path).resolve()
         self.editor = AnnotationEditor(self.path)
+        if not len(self.editor):
+            raise ValueError(f"{path} has no images that could be labelled.")
         self.images = EncodedImages(lambda: self.editor.images)
         # A set without an identity gets one with its first edit; the pages keep what they know.
         self.stamp = self.editor.id

@@ -316,8 +316,7 @@ class Page {
     addEventListener("keydown", (event) => {
       const isTyping = event.target.matches('input:not([type="checkbox"], [type="range"]), select, textarea');
       if (isTyping || byId("help").open) return;
-      const isButton = event.target.matches("button") && ["Enter", " ", "Tab"].includes(event.key);
-      const found = isButton ? null : this.keys.find(event);
+      const found = isForElement(event) ? null : this.keys.find(event);
       if (!found) return;
       event.preventDefault();
       const now = performance.now();
@@ -464,8 +463,18 @@ class Page {
 
   // What the server tells ----------------------------------------------------------------------
 
+  // A browser has six connections to a server: pages that are not seen give theirs back.
   connectEvents() {
-    const events = new EventSource(`api/events?since=${this.store.session.version}`);
+    this.listenToServer();
+    document.addEventListener("visibilitychange", () => {
+      this.events.close();
+      if (!document.hidden) this.listenToServer();
+    });
+  }
+
+  listenToServer() {
+    const events = new EventSource(`api/events?since=${this.store.version}`);
+    this.events = events;
     events.addEventListener("edit", (event) => this.store.refresh(JSON.parse(event.data).version).catch(() => {}));
     events.addEventListener("set", (event) => {
       this.store.session.read_only = JSON.parse(event.data).read_only;
@@ -476,6 +485,12 @@ class Page {
       this.store.refresh().catch(() => {});
     });
   }
+}
+
+// Keys that buttons, boxes and sliders heed themselves.
+function isForElement({ target, key }) {
+  if (target.matches('[type="range"]') && /^(Arrow|Page|Home|End)/.test(key)) return true;
+  return target.matches("button, input") && ["Enter", " ", "Tab"].includes(key);
 }
 
 function read(name) {

@@ -99,7 +99,10 @@ export class Queue {
     try {
       const names = Object.keys(localStorage).filter((name) => name.startsWith(this.prefix));
       this.edits = names.map((name) => JSON.parse(localStorage.getItem(name)));
-      this.edits.sort((a, b) => a.time - b.time || a.number - b.number);
+      const begun = {}; // of each page; numbers tell the order in it, whatever becomes of the clock
+      for (const { client, time } of this.edits) begun[client] = Math.min(begun[client] ?? time, time);
+      const order = ({ client }) => `${begun[client]} ${client}`;
+      this.edits.sort((a, b) => order(a).localeCompare(order(b)) || a.number - b.number);
     } catch {
       this.isStored = false;
     }

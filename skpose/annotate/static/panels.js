@@ -34,6 +34,7 @@ export class Frames {
       this.filter = event.target.value;
       this.update();
       this.showCurrent();
+      byId("stage").focus(); // where keys are heeded
     });
     new ResizeObserver(() => this.draw()).observe(this.box);
   }

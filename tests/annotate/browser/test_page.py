@@ -437,6 +437,20 @@ def test_keys_of_other_scripts_and_keys_of_ones_own(path, serve, open_page):
         until(lambda: page.input_value("#frame-number") == "3")
 
 
+def test_sliders_and_boxes_heed_keys_and_accept_no_guesses(path, serve, open_page):
+    AnnotationEditor(path).edit([[0, 0, "guess", 5.0, 9.0]])
+    with serve(path) as (server, _):
+        page = open_page(server.url)
+        page.keyboard.press("b")
+        page.focus("#size")
+        page.keyboard.press("ArrowRight")
+        page.focus("#names")
+        page.keyboard.press("Space")
+        assert (page.input_value("#size"), page.is_checked("#names")) == ("8", True)
+        assert page.locator("#overlay .ring").first.get_attribute("r") == "8"
+        assert server.n_edits == 0
+
+
 def test_held_keys_hide_the_marks_and_show_the_magnifier(path, serve, open_page):
     with serve(path) as (server, _):
         page = open_page(server.url)
