@@ -31,12 +31,12 @@ def test_labels_are_in_the_set_when_the_command_is_ended(path):
     process, said = start_labelling(path, "--port", 0, "--user", "ada")
     url = link_in(said)
     port = re.search(r":(\d+)/", url)[1]
-    assert f"ssh -L {port}:localhost:{port}" in said  # there is no screen
+    assert f"ssh -L {port}:127.0.0.1:{port}" in said  # there is no screen
     with httpx.Client(follow_redirects=True) as client:
         client.get(url)
         edit = {"key": "1", "base": 0, "set": [[0, 0, "placed", 1.0, 2.0]]}
         message = {"client": "page", "edits": [edit]}
-        assert client.post(f"http://localhost:{port}/api/edits", json=message).status_code == 200
+        assert client.post(f"http://127.0.0.1:{port}/api/edits", json=message).status_code == 200
     assert '"by": "ada/page"' in path.with_name("set.h5.journal").read_text()
     second = CliRunner().invoke(main, ["label", str(path)])
     assert second.exit_code == 0

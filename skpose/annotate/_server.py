@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from typing import Literal, NamedTuple, Self, overload
+from urllib.parse import urlsplit
 import warnings
 
 from skpose._types import PathLike
@@ -85,7 +86,11 @@ class LabelServer:
         token = (self._lock and self._lock.token) or secrets.token_urlsafe(32)
         listener = _listen(port)
         self.port = listener.getsockname()[1]
-        self._address = f"http://localhost:{self.port}/"
+        # Another user of the machine could listen at the other address of "localhost". A notebook's
+        # frame needs its name, or the browser keeps the cookie back.
+        host = urlsplit(self._frame_origin or "").hostname
+        host = "localhost" if host == "localhost" else "127.0.0.1"
+        self._address = f"http://{host}:{self.port}/"
         self.url = f"{self._address}?token={token}"
         self._events = Events(self._session)
         self._guard = Guard(
@@ -285,8 +290,8 @@ def label(
     >>> with TemporaryDirectory() as folder:
     ...     write_annotations(f"{folder}/set.h5", X, skeleton=Skeleton(["head", "tail"]))
     ...     with label(f"{folder}/set.h5", block=False, port=0) as server:
-    ...         print(server.url.partition("=")[0][:17], server.n_edits)
-    http://localhost: 0
+    ...         print(server.url[:17], server.n_edits)
+    http://127.0.0.1: 0
     """
     server = LabelServer(
         path,

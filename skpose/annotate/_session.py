@@ -171,8 +171,6 @@ class LabelSession:
 
     def look_outside(self):
         """Take in what other programs have changed, or note what is wrong with the set."""
-        if self._fixed_trouble is not None and self._fixed_trouble == self.trouble:
-            return
         try:
             self.editor.refresh()
         except Exception as error:  # whatever it is, the pages are told, and looking goes on
@@ -189,7 +187,10 @@ class LabelSession:
         """Bring a long journal into the HDF5 file, if nothing was changed for some time."""
         is_idle = time.monotonic() - self._idle_since > seconds
         if is_idle and self.editor.is_long and self.trouble is None:
-            self.fold()
+            try:
+                self.fold()
+            except (OSError, ValueError):  # as on a full disk: the journal has all of it
+                self._idle_since = time.monotonic()
 
     def fold(self):
         """Bring the journal into the HDF5 file, for programs that know no journal.

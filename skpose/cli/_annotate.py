@@ -99,7 +99,7 @@ def _tell(server, wanted, no_browser):
         me = f"{getpass.getuser()}@{platform.node()}"
         click.echo(
             "This machine has no screen. On the one before you, type the following, and open the "
-            f"link there:\n\n    ssh -L {server.port}:localhost:{server.port} {me}\n"
+            f"link there:\n\n    ssh -L {server.port}:127.0.0.1:{server.port} {me}\n"
         )
     elif not no_browser:
         webbrowser.open(server.make_link())

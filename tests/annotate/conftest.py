@@ -41,7 +41,7 @@ def serve():
     @contextmanager
     def serve(path, *, let_in=True, **options):
         with LabelServer(path, port=0, **options) as server:
-            address = f"http://localhost:{server.port}"
+            address = server.url.partition("/?")[0]
             with httpx.Client(base_url=address, follow_redirects=True, timeout=20) as client:
                 if let_in:
                     assert client.get(server.url).status_code == 200

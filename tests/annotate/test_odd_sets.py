@@ -112,3 +112,24 @@ def test_what_may_not_be_written_can_be_looked_at(path, monkeypatch, part):
 def test_a_folder_is_no_set(tmp_path):
     with pytest.raises((OSError, ValueError), match=tmp_path.name):
         LabelSession(tmp_path)
+
+
+def test_a_long_journal_is_folded_when_there_is_time(path, monkeypatch):
+    session = LabelSession(path)
+    edit(session, [[0, 0, "placed", 0.5, 0.5]])
+    session.editor.is_long = True
+    journal = path.with_name("set.h5.journal")
+    session.fold_if_idle(60)
+    assert journal.exists()
+
+    def fail():
+        raise OSError(28, "No space left on device")
+
+    fold = session.editor.fold
+    monkeypatch.setattr(session.editor, "fold", fail)
+    session.fold_if_idle(0)  # later, then
+    assert journal.exists()
+    monkeypatch.setattr(session.editor, "fold", fold)
+    session.fold_if_idle(0)
+    assert not journal.exists()
+    assert session.frame(0)["keypoints"][0] == ["placed", 0.5, 0.5]

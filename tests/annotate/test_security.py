@@ -45,6 +45,12 @@ def test_the_token_is_not_in_the_address_any_more(path, serve):
             assert token not in client.get(path_).text
 
 
+def test_the_link_leads_to_the_one_address_that_is_listened_at(path, serve):
+    """Another user could listen at [::1], which browsers try first for "localhost"."""
+    with serve(path) as (server, _):
+        assert server.url.startswith("http://127.0.0.1:")
+
+
 def test_a_ticket_lets_in_once(path, serve):
     with serve(path, let_in=False) as (server, client):
         link = server.make_link()
@@ -66,7 +72,7 @@ def test_names_of_others_are_refused(path, serve, host):
 
 def test_a_request_without_a_host_is_refused(path, serve):
     with serve(path) as (server, client):
-        connection = HTTPConnection("localhost", server.port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
         connection.putrequest("GET", "/api/session", skip_host=True)
         connection.putheader("Cookie", "; ".join(f"{k}={v}" for k, v in client.cookies.items()))
         connection.endheaders()
@@ -130,6 +136,7 @@ def test_a_notebook_may_show_the_page_if_it_is_named(path, serve):
     with serve(path, frame_origin="http://localhost:8888") as (server, client):
         policy = client.get("/").headers["content-security-policy"]
         assert "frame-ancestors http://localhost:8888" in policy
+        assert server.url.startswith("http://localhost:")  # of one site with the notebook
         assert f'<iframe src="{server.url}"' in server.iframe()._repr_html_()
     with serve(path) as (server, _), pytest.raises(RuntimeError, match="frame_origin"):
         server.iframe()
@@ -162,7 +169,7 @@ def test_long_messages_are_cut_off(path, serve):
 def test_who_never_reads_holds_nobody_up(path, serve):
     with serve(path) as (server, client):
         cookie = "; ".join(f"{k}={v}" for k, v in client.cookies.items())
-        readers = [HTTPConnection("localhost", server.port, timeout=20) for _ in range(20)]
+        readers = [HTTPConnection("127.0.0.1", server.port, timeout=20) for _ in range(20)]
         for reader in readers:
             reader.request("GET", "/api/events", headers={"Cookie": cookie})
         assert post(client).status_code == 200

@@ -224,6 +224,12 @@ def test_read_only_changes_nothing(path, serve):
     assert sorted(path.parent.iterdir()) == [path]
 
 
+def test_who_only_looks_sees_what_others_change(path, serve):
+    with serve(path, read_only=True) as (_, client), client.stream("GET", "/api/events") as stream:
+        update_annotations(path, [4], np.ones((1, 4, 2)))
+        assert read_event(stream.iter_lines(), "edit")["frames"] == [4]
+
+
 def test_a_second_server_is_told_of_the_first(path, serve):
     link = path.with_name("link.h5")
     link.symlink_to(path)

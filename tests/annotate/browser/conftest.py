@@ -56,5 +56,5 @@ def _note(line, wrong):
 
 
 def _check_host(url, wrong):
-    if not url.startswith(("http://localhost:", "blob:")):
+    if not url.startswith(("http://127.0.0.1:", "blob:")):
         wrong.append(f"asked for {url}")
