@@ -17,7 +17,7 @@ The conventions of every array, said once:
 
 The way of an image: ``poses, video -> datasets -> preprocessing, augment -> targets -> models ->
 layers -> metrics -> saving -> runtime -> estimator -> plot -> video_poses -> sampling ->
-individuals``. Names are loaded when they are first used, so ``import skpose`` is quick.
+individuals -> annotate``. Names are loaded when they are first used, so ``import skpose`` is quick.
 """
 
 from importlib import import_module as _import_module
@@ -31,6 +31,7 @@ _HOMES = {
     "save": "skpose.saving",
 }
 _SUBPACKAGES = {
+    "annotate",
     "augment",
     "baseline",
     "datasets",
@@ -57,6 +58,7 @@ __all__ = sorted({"__version__", *_HOMES, *_SUBPACKAGES})
 
 if TYPE_CHECKING:
     from skpose import (
+        annotate as annotate,
         augment as augment,
         baseline as baseline,
         datasets as datasets,

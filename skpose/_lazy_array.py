@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from skpose.base import batch_slices
+from skpose._batching import batch_slices
 
 __all__ = [
     "LazyArray",

@@ -3,8 +3,7 @@
 scikit-learn's private names are imported here only.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from numbers import Integral
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 import warnings
 
@@ -18,6 +17,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
+from skpose._batching import batch_slices, check_batch_size
 from skpose._types import Images, ImageSize, Rows
 
 __all__ = [
@@ -46,7 +46,6 @@ if TYPE_CHECKING:  # scikit-learn's own has no types, and would take those of wh
 else:
     from sklearn.base import _fit_context as fit_context
 
-_PREDICTION_BATCH = 32  # images that go through a network at a time, where the user has no wish
 _ROWS_TO_LOOK_AT = 256  # images are read in parts, so that checking costs no memory
 
 
@@ -322,38 +321,3 @@ def warn_far_outside(
             UserWarning,
             stacklevel=stacklevel,
         )
-
-
-def check_batch_size(batch_size: int | None) -> int:
-    """Give how many images to predict at a time: at least 1, None for a number that is fast."""
-    if batch_size is None:
-        return _PREDICTION_BATCH
-    if not isinstance(batch_size, Integral) or batch_size < 1:
-        raise ValueError(
-            f"batch_size must be a whole number of at least 1, or None, but was {batch_size!r}."
-        )
-    return int(batch_size)
-
-
-def batch_slices(n_samples: int, batch_size: int | None) -> Iterator[slice]:
-    """Give the slices that divide samples into batches, in order.
-
-    Parameters
-    ----------
-    n_samples : int
-        Number of samples.
-    batch_size : int or None
-        Samples a batch. None: a number with which a network is fast.
-
-    Yields
-    ------
-    slice
-
-    Raises
-    ------
-    ValueError
-        If `batch_size` is less than 1.
-    """
-    batch_size = check_batch_size(batch_size)
-    for start in range(0, n_samples, batch_size):
-        yield slice(start, start + batch_size)

@@ -14,6 +14,7 @@ WAY = [
     {"_types"},
     {
         "_background",
+        "_batching",
         "_files",
         "_hdf5",
         "_interrupts",

@@ -1,36 +1,58 @@
-"""Images and keypoints: made, or read from files and written to them."""
+"""Images and keypoints: made, or read from files and written to them.
 
-from skpose.datasets._annotation_changes import (
-    append_images,
-    fold_annotations,
-    merge_annotations,
-    update_annotations,
-    write_annotations,
-    write_guesses,
-)
-from skpose.datasets._annotation_editor import AnnotationEditor
-from skpose.datasets._annotation_set import read_annotations, read_sources
-from skpose.datasets._coco import read_coco
-from skpose.datasets._deeplabcut import read_deeplabcut
-from skpose.datasets._hdf5_images import HDF5Images
-from skpose.datasets._image_files import ImageFiles
-from skpose.datasets._make_poses import make_poses
-from skpose.datasets._read_labels import read_labels
+Names are loaded when they are first used, since some need scikit-learn, which takes seconds.
+"""
 
-__all__ = [
-    "AnnotationEditor",
-    "HDF5Images",
-    "ImageFiles",
-    "append_images",
-    "fold_annotations",
-    "make_poses",
-    "merge_annotations",
-    "read_annotations",
-    "read_coco",
-    "read_deeplabcut",
-    "read_labels",
-    "read_sources",
-    "update_annotations",
-    "write_annotations",
-    "write_guesses",
-]
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+
+_HOMES = {
+    "AnnotationEditor": "_annotation_editor",
+    "HDF5Images": "_hdf5_images",
+    "ImageFiles": "_image_files",
+    "append_images": "_annotation_changes",
+    "fold_annotations": "_annotation_changes",
+    "make_poses": "_make_poses",
+    "merge_annotations": "_annotation_changes",
+    "read_annotations": "_annotation_set",
+    "read_coco": "_coco",
+    "read_deeplabcut": "_deeplabcut",
+    "read_labels": "_read_labels",
+    "read_sources": "_annotation_set",
+    "update_annotations": "_annotation_changes",
+    "write_annotations": "_annotation_changes",
+    "write_guesses": "_annotation_changes",
+}
+
+__all__ = sorted(_HOMES)
+
+if TYPE_CHECKING:
+    from skpose.datasets._annotation_changes import (
+        append_images as append_images,
+        fold_annotations as fold_annotations,
+        merge_annotations as merge_annotations,
+        update_annotations as update_annotations,
+        write_annotations as write_annotations,
+        write_guesses as write_guesses,
+    )
+    from skpose.datasets._annotation_editor import AnnotationEditor as AnnotationEditor
+    from skpose.datasets._annotation_set import (
+        read_annotations as read_annotations,
+        read_sources as read_sources,
+    )
+    from skpose.datasets._coco import read_coco as read_coco
+    from skpose.datasets._deeplabcut import read_deeplabcut as read_deeplabcut
+    from skpose.datasets._hdf5_images import HDF5Images as HDF5Images
+    from skpose.datasets._image_files import ImageFiles as ImageFiles
+    from skpose.datasets._make_poses import make_poses as make_poses
+    from skpose.datasets._read_labels import read_labels as read_labels
+else:
+
+    def __getattr__(name):
+        if name not in _HOMES:
+            raise AttributeError(f"module 'skpose.datasets' has no attribute {name!r}")
+        return getattr(_import_module(f"skpose.datasets.{_HOMES[name]}"), name)
+
+
+def __dir__():
+    return __all__

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skpose._batching import batch_slices
 from skpose._files import identity, locked
 from skpose._hdf5 import open_hdf5
 from skpose._types import PathLike
-from skpose.base import batch_slices
 from skpose.datasets import _annotation_journal as journals
 from skpose.datasets._annotation_changes import fold_annotations, rewrite
 from skpose.datasets._annotation_layout import (

@@ -8,9 +8,9 @@ from zlib import crc32
 import h5py
 import numpy as np
 
+from skpose._batching import batch_slices
 from skpose._files import reading
 from skpose._hdf5 import open_hdf5
-from skpose.base import batch_slices
 from skpose.datasets import _annotation_journal as journals
 from skpose.skeleton import Skeleton
 

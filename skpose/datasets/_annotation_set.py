@@ -7,7 +7,6 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import Bunch
 
 from skpose._types import PathLike, Rows
 from skpose.datasets._annotation_checks import check_is_skeleton
@@ -15,6 +14,8 @@ from skpose.datasets._annotation_layout import is_same_name, read_skeleton, read
 from skpose.datasets._hdf5_images import HDF5Images
 
 if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
     from skpose.skeleton import Skeleton
 
 
@@ -154,6 +155,8 @@ def read_annotations(
     images = images.select(index)
     if return_X_y:
         return images, keypoints[index]
+    from sklearn.utils import Bunch  # scikit-learn takes seconds; who only labels needs none
+
     return Bunch(
         images=images,
         keypoints=keypoints[index],
