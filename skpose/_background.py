@@ -1,8 +1,10 @@
 """Work that goes on in threads beside the caller's."""
 
-from contextlib import closing
+from contextlib import closing, suppress
 from queue import Empty, Full, Queue
 import threading
+
+from skpose._interrupts import interrupts_held
 
 __all__ = ["Writer", "read_ahead"]
 
@@ -37,30 +39,28 @@ def read_ahead(items, n_ahead=_AHEAD):
                 return
             yield item
     finally:
-        stop.set()
-        thread.join()
+        with interrupts_held():
+            stop.set()
+            thread.join()
+
+
+# An interrupt in the middle of a queue's work can leave its lock closed for ever, and whoever waits
+# at the other end with it.
 
 
 def _put(queue, item, stop):
     while not stop.is_set():
-        try:
+        with interrupts_held(), suppress(Full):
             return queue.put(item, timeout=0.1)
-        except Full:
-            pass
 
 
 def _get(queue, closed):
-    """Return the next item; None once the queue is closed and empty.
-
-    An interrupt at the wrong moment can swallow the wake-up of a thread that waits, so none waits
-    for long without looking.
-    """
+    """Return the next item; None once the queue is closed and empty."""
     while True:
-        try:
+        with interrupts_held(), suppress(Empty):
             return queue.get(timeout=0.1)
-        except Empty:
-            if closed.is_set():
-                return None
+        if closed.is_set():
+            return None
 
 
 class Writer:
@@ -95,7 +95,8 @@ class Writer:
         return self
 
     def __exit__(self, kind, error, traceback):
-        self._closed.set()
-        self._thread.join()
+        with interrupts_held():
+            self._closed.set()
+            self._thread.join()
         if kind is None:
             self._check()

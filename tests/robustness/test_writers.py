@@ -143,7 +143,8 @@ def test_two_processes_on_one_set_lose_nothing(tmp_path):
 
 AS_NOBODY = """
 import os, sys
-import filelock  # now: after the change of user the environment may be out of reach
+# Now: after the change of user the environment may be out of reach.
+import filelock, numpy.ma, sklearn.utils
 import numpy as np
 from skpose.datasets import read_annotations, update_annotations
 if os.geteuid() == 0:
