@@ -1,8 +1,10 @@
+from queue import Queue
 import signal
 import threading
 
 import pytest
 
+from skpose._background import _get
 from skpose._interrupts import interrupts_held
 
 numbers = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
@@ -97,3 +99,22 @@ def test_a_thread_changes_no_handler():
     thread.start()
     thread.join()
     assert found == [signal.default_int_handler]
+
+
+class Interrupted(Queue):
+    """A queue in the middle of whose work an interrupt comes."""
+
+    def get(self, *args, **kwargs):
+        with self.mutex:
+            signal.raise_signal(signal.SIGINT)
+        return super().get(*args, **kwargs)
+
+
+@pytest.mark.parametrize("items", [[], ["item"]])
+def test_an_interrupt_leaves_the_lock_of_a_queue_open(items):
+    queue = Interrupted()
+    for item in items:
+        queue.put(item)
+    with pytest.raises(KeyboardInterrupt):
+        _get(queue, threading.Event())
+    assert queue.mutex.acquire(timeout=1)
