@@ -15,6 +15,7 @@ WAY = [
     {
         "_background",
         "_batching",
+        "_checks",
         "_files",
         "_hdf5",
         "_interrupts",

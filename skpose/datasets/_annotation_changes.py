@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skpose._checks import check_images
 from skpose._files import changing, check_output, check_room, holds_hdf5, locked, replacing
 from skpose._hdf5 import create_hdf5, open_hdf5
 from skpose._types import Images, PathLike
@@ -106,7 +107,7 @@ def write_annotations(
     --------
     See `read_annotations`.
     """
-    images = _check_images(images)
+    images = check_images(images, name="images")
     check_is_skeleton(skeleton)
     labels = check_labels(
         len(images), len(skeleton), keypoints, annotated, occluded, videos, frame_numbers
@@ -175,7 +176,7 @@ def append_images(
     ...     print(read_annotations(f"{folder}/set.h5").index)
     [2 3]
     """
-    images = _check_images(images)
+    images = check_images(images, name="images")
     with _holding(path) as (stored, new):
         old = images_of(stored)
         if images.shape[1:] != old.shape[1:]:
@@ -489,9 +490,3 @@ def _n_bytes_of(sources):
 
 def _n_bytes(names):
     return sum(map(len, names))
-
-
-def _check_images(images):
-    from skpose.base import check_images  # scikit-learn takes seconds; who only labels needs none
-
-    return check_images(images, name="images")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skpose._checks import check_keypoints
 from skpose.datasets._annotation_layout import Labels
 from skpose.skeleton import Skeleton
 
@@ -21,10 +22,6 @@ def check_labels(
     shape = (n_samples, n_keypoints)
     if keypoints is None:
         keypoints = np.full((*shape, 2), np.nan)
-    from skpose.base import (
-        check_keypoints,  # scikit-learn takes seconds; who only labels needs none
-    )
-
     keypoints = check_keypoints(
         keypoints, n_samples=n_samples, n_keypoints=n_keypoints, name="keypoints"
     )
