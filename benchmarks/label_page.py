@@ -5,9 +5,7 @@ Needs ``pip install ".[label,test-browser]"`` and Chromium. Takes five minutes::
     python benchmarks/label_page.py
 """
 
-import argparse
 from contextlib import contextmanager
-import gc
 from pathlib import Path
 import re
 import shutil
@@ -120,7 +118,6 @@ def measure_keys(browser, folder):
 
 DRAG = """async () => {
     const page = window.skpose;
-    const rect = page.stage.getBoundingClientRect();
     const times = [], work = [];
     let last = performance.now();
     for (let i = 0; i < 180; i += 1) {
@@ -139,7 +136,7 @@ def measure_drag(browser, folder):
     path = make_set(folder / "drag.h5", 2, (192, 192, 1), n_keypoints=100)
     places = np.random.default_rng(1).uniform(10, 180, (100, 2)).tolist()
     AnnotationEditor(path).edit([[0, k, "placed", *place] for k, place in enumerate(places)])
-    with serve(path) as (url, *_), open_page(browser, f"{url}") as page:
+    with serve(path) as (url, *_), open_page(browser, url) as page:
         page.evaluate("window.skpose.overlay.set({ names: true, edges: true, size: 7 })")
         page.evaluate("window.skpose.store.go(0)")
         page.wait_for_timeout(500)
@@ -193,7 +190,6 @@ def measure_growth(browser, folder):
 
 
 def main():
-    argparse.ArgumentParser(description=__doc__).parse_args()
     static = list(Path(skpose.__file__).parent.joinpath("annotate", "static").iterdir())
     figures = {
         "page": {"files": len(static), "kB": sum(f.stat().st_size for f in static) / 1000},
@@ -212,7 +208,6 @@ def main():
             measure_growth,
         ):
             figures |= measure(browser, folder)
-            gc.collect()
         browser.close()
     write_report("label_page", figures)
 

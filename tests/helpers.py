@@ -63,7 +63,7 @@ def control_c_heeded():
         signal.signal(signal.SIGINT, before)
 
 
-def start_labelling(*arguments, **environment):
+def start_labelling(*arguments):
     """Start `skpose label` on a machine without a screen; return the process, and what it said."""
     known = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
     process = subprocess.Popen(
@@ -72,7 +72,7 @@ def start_labelling(*arguments, **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**known, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
+        env={**known, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     said = ""
     for line in process.stdout:

@@ -92,12 +92,12 @@ class _Api:
         return _json(self._session.about())
 
     def frames(self, request):
-        since = _number(request.query_params, "since")
+        since = _number(request.query_params.get("since"), "since")
         return _json(self._session.frames(since))
 
     def frame(self, request):
         try:
-            return _json(self._session.frame(_number(request.path_params, "index")))
+            return _json(self._session.frame(_number(request.path_params["index"], "index")))
         except ValueError as error:
             raise HTTPException(404, str(error)) from error
 
@@ -105,7 +105,7 @@ class _Api:
         if request.query_params.get("set") != self._session.stamp:
             raise HTTPException(409, "It is another set now: load the page anew.")
         crop = request.query_params.get("crop")
-        index = _number(request.path_params, "index")
+        index = _number(request.path_params["index"], "index")
         try:
             part = None if crop is None else _numbers(crop)
             encoded = self._session.images.encode(index, part)
@@ -131,14 +131,13 @@ class _Api:
 
     async def events(self, request):
         last = request.headers.get("last-event-id", request.query_params.get("since"))
-        since = _number({"since": last}, "since")
+        since = _number(last, "since")
         stream = self._events.stream(self._session.version if since is None else since)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
-def _number(params, name):
-    text = params.get(name)
+def _number(text, name):
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 16):
@@ -150,7 +149,7 @@ def _numbers(text):
     parts = text.split(",")
     if len(parts) != 4:
         raise ValueError("A part of an image is given as crop=x,y,width,height.")
-    return tuple(_number({"crop": part}, "crop") for part in parts)
+    return tuple(_number(part, "crop") for part in parts)
 
 
 def _json(value, status=200):

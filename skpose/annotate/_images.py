@@ -1,6 +1,7 @@
 """Images of a set as a browser shows them."""
 
 from collections import OrderedDict
+import math
 from threading import Lock
 from typing import NamedTuple
 
@@ -11,8 +12,7 @@ from skpose._opencv import import_opencv
 __all__ = ["EncodedImages"]
 
 _CACHE = 2**24  # bytes
-_EXACT_UP_TO = 2**18  # pixels of images that are sent without loss
-_MOST_CROPPED = 1024  # px a side
+_EXACT_UP_TO = 3 * 2**18  # bytes of images that are sent without loss
 
 
 class Encoded(NamedTuple):
@@ -33,7 +33,16 @@ class EncodedImages:
     get_images : callable
         Returns the images as they are now, array-like of shape (n_images, height, width,
         n_channels), uint8, grey or RGB, which are read one by one.
+
+    Attributes
+    ----------
+    is_exact : bool
+        Whether whole images are sent as they are.
+    most_cropped : int
+        Width and height that a part may have at most, in pixels.
     """
+
+    most_cropped = 1024
 
     def __init__(self, get_images):
         n_channels = get_images().shape[3]
@@ -43,6 +52,7 @@ class EncodedImages:
                 f"{n_channels}."
             )
         self._get_images = get_images
+        self.is_exact = math.prod(get_images().shape[1:]) <= _EXACT_UP_TO
         self._cache: OrderedDict[tuple, Encoded] = OrderedDict()
         self._n_bytes = 0
         self._lock = Lock()
@@ -67,7 +77,7 @@ class EncodedImages:
             If there is no such image or part.
         """
         images = self._get_images()
-        _check(images.shape, index, crop)
+        self._check(images.shape, index, crop)
         key = (index, crop)
         with self._lock:
             if key in self._cache:
@@ -77,7 +87,7 @@ class EncodedImages:
         if crop is not None:
             x, y, width, height = crop
             image = image[y : y + height, x : x + width]
-        encoded = _encode(image, is_exact=crop is not None or image.size <= 3 * _EXACT_UP_TO)
+        encoded = _encode(image, is_exact=crop is not None or self.is_exact)
         self._keep(key, encoded)
         return encoded
 
@@ -91,19 +101,18 @@ class EncodedImages:
                 _, oldest = self._cache.popitem(last=False)
                 self._n_bytes -= len(oldest.content)
 
-
-def _check(shape, index, crop):
-    n_images, n_rows, n_columns = shape[:3]
-    if not 0 <= index < n_images:
-        raise ValueError(f"There are the images 0 to {n_images - 1}, but not {index}.")
-    if crop is not None:
-        x, y, width, height = crop
-        is_inside = 0 <= x < x + width <= n_columns and 0 <= y < y + height <= n_rows
-        if not is_inside or max(width, height) > _MOST_CROPPED:
-            raise ValueError(
-                f"A part of an image is x,y,width,height inside of {n_columns} x {n_rows} px, "
-                f"{_MOST_CROPPED} px a side at most, but was {crop}."
-            )
+    def _check(self, shape, index, crop):
+        n_images, n_rows, n_columns = shape[:3]
+        if not 0 <= index < n_images:
+            raise ValueError(f"There are the images 0 to {n_images - 1}, but not {index}.")
+        if crop is not None:
+            x, y, width, height = crop
+            is_inside = 0 <= x < x + width <= n_columns and 0 <= y < y + height <= n_rows
+            if not is_inside or max(width, height) > self.most_cropped:
+                raise ValueError(
+                    f"A part of an image is x,y,width,height inside of {n_columns} x {n_rows} px, "
+                    f"{self.most_cropped} px a side at most, but was {crop}."
+                )
 
 
 def _encode(image, is_exact):

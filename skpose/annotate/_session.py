@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from threading import Lock
 import time
 
 import numpy as np
@@ -58,7 +57,6 @@ class LabelSession:
         self._idle_since = time.monotonic()
         self._fixed_trouble = "It was opened to be looked at." if read_only else self._forbidden()
         self.trouble = self._fixed_trouble
-        self._fold_lock = Lock()
 
     def _forbidden(self):
         for path, what in ((self.path, "file"), (self.path.parent, "folder")):
@@ -84,6 +82,8 @@ class LabelSession:
             "height": height,
             "width": width,
             "n_channels": n_channels,
+            "is_exact": self.images.is_exact,
+            "most_cropped": self.images.most_cropped,
             "names": list(skeleton.names),
             "parents": [parent if parent >= 0 else None for parent in parents],
             "swaps": [int(partner) for partner in skeleton.swap_index],
@@ -200,5 +200,4 @@ class LabelSession:
         OSError
             If it cannot be written. All labels are in the journal then, as before.
         """
-        with self._fold_lock:
-            self.editor.fold()
+        self.editor.fold()

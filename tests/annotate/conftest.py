@@ -13,13 +13,13 @@ NAMES = ["head", "wingL", "wingR", "tail"]
 def make_set(tmp_path):
     """Writes an annotation set of 6 images whose pixels are their number."""
 
-    def make(name="set.h5", n_images=6, shape=(32, 48, 1), **options):
+    def make(name="set.h5", n_images=6, shape=(32, 48, 1)):
         X = np.empty((n_images, *shape), dtype=np.uint8)
         X[:] = np.arange(n_images).reshape(-1, 1, 1, 1)
         skeleton = Skeleton(
             NAMES, parents=[None, "head", "head", "head"], swaps=[None, "wingR", "wingL", None]
         )
-        write_annotations(tmp_path / name, X, skeleton=skeleton, **options)
+        write_annotations(tmp_path / name, X, skeleton=skeleton)
         return tmp_path / name
 
     return make

@@ -3,8 +3,6 @@ import numpy as np
 from numpy.testing import assert_array_equal
 import pytest
 
-pytest.importorskip("starlette")
-
 from skpose.annotate import _images
 from skpose.annotate._images import EncodedImages
 

@@ -2,8 +2,6 @@ import json
 
 import pytest
 
-pytest.importorskip("starlette")
-
 from skpose.annotate._messages import EditMessage, parse_edits
 
 

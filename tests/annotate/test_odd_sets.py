@@ -8,12 +8,9 @@ import numpy as np
 import pytest
 
 from skpose import Skeleton
-from skpose.datasets import write_annotations
-
-pytest.importorskip("starlette")
-
 from skpose.annotate._messages import EditMessage
 from skpose.annotate._session import LabelSession, ReadOnly
+from skpose.datasets import write_annotations
 
 
 def edit(session, set_, key="1"):

@@ -1,12 +1,12 @@
 // Puts the page together: what the hands do goes to the store, what it tells is drawn.
 
-import { clampToImage, rotate } from "./geometry.js";
+import { clampToImage, distance, rotate } from "./geometry.js";
 import { Keys } from "./keys.js";
 import { getSession } from "./net.js";
 import { Overlay } from "./overlay.js";
 import { colours } from "./palette.js";
 import { buildKeys, buildLegend, byId, describe, describeQueue, Frames, Keypoints, make } from "./panels.js";
-import { hasPlace, Store } from "./store.js";
+import { hasPlace, putState, Store } from "./store.js";
 import { View } from "./view.js";
 
 const SETTINGS = "skpose:display";
@@ -149,7 +149,7 @@ class Page {
     }
     const place = this.view.placeOf(event);
     if (event.button !== 0) {
-      this.drag = { kind: "pan", place, start: place, view: this.view.transform, button: event.button };
+      this.drag = { kind: "pan", place, view: this.view.transform, button: event.button };
       this.stage.classList.add("panning");
       return;
     }
@@ -226,12 +226,11 @@ class Page {
       const at = this.view.locate(event);
       this.store.place(event.shiftKey ? at : clampToImage(at, this.store.size));
     } else if (drag.kind === "point" && drag.hasMoved) {
-      const state = this.store.keypoints[drag.k][0] === "hidden" ? "hidden" : "placed";
-      this.store.change([[drag.k, state, ...drag.at]]);
+      this.store.change([[drag.k, putState(this.store.keypoints[drag.k]), ...drag.at]]);
     } else if (drag.kind === "pose" && drag.shift) this.dropPose(drag);
     else if (drag.kind === "pan" && drag.button === 2) {
       const place = this.view.placeOf(event);
-      const hasMoved = Math.hypot(place[0] - drag.start[0], place[1] - drag.start[1]) > 3;
+      const hasMoved = distance(place, drag.place) > 3;
       const k = this.overlay.find(place);
       if (!hasMoved && k !== null) this.openMenu(k, place);
     }
@@ -257,7 +256,7 @@ class Page {
     const [other] = [...this.pointers].find(([key]) => key !== id).slice(1);
     const before = this.pointers.get(id);
     this.pointers.set(id, place);
-    const far = (a) => Math.max(Math.hypot(a[0] - other[0], a[1] - other[1]), 1);
+    const far = (a) => Math.max(distance(a, other), 1);
     const [dx, dy] = [(place[0] - before[0]) / 2, (place[1] - before[1]) / 2];
     const { transform } = this.view;
     this.view.move({ ...transform, x: transform.x + dx, y: transform.y + dy });
@@ -322,7 +321,7 @@ class Page {
       const now = performance.now();
       if (event.repeat && now - (this.pressedAt ?? 0) < REPEAT) return;
       this.pressedAt = now;
-      this.do(found, event.repeat);
+      this.do(found);
     });
     addEventListener("keyup", (event) => {
       const found = this.keys.find(event);

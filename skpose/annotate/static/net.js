@@ -152,26 +152,19 @@ export class Queue {
     }
   }
 
-  async sendSome() {
+  async sendSome(most = MOST) {
     const { client } = this.edits[0];
     const end = this.edits.findIndex((edit) => edit.client !== client);
-    const some = this.edits.slice(0, Math.min(end < 0 ? MOST : end, MOST));
-    const edits = some.map(({ number, base, set }) => ({ key: String(number), base, set }));
+    const some = this.edits.slice(0, end < 0 ? most : Math.min(end, most));
     let answer;
     try {
-      answer = await this.post(client, edits);
+      answer = await this.post(client, some);
     } catch (error) {
-      if (error.status !== 400 || some.length === 1) {
-        if (error.status === 400) this.drop(some[0], error);
-        else throw error;
-        return;
-      }
-      // One of them is none: find it, and do not let it hold up the others.
-      answer = await this.post(client, edits.slice(0, 1)).catch((one) => {
-        if (one.status !== 400) throw one;
-        this.drop(some[0], one);
-        return { done: [] };
-      });
+      if (error.status !== 400) throw error;
+      // One of them is none: it is found by sending them one by one, and holds up no other.
+      if (some.length > 1) await this.sendSome(1);
+      else this.drop(some[0], error);
+      return;
     }
     for (const done of answer.done) {
       const edit = some.find(({ number }) => String(number) === done.key);
@@ -181,7 +174,8 @@ export class Queue {
     this.changed();
   }
 
-  async post(client, edits) {
+  async post(client, some) {
+    const edits = some.map(({ number, base, set }) => ({ key: String(number), base, set }));
     const headers = { "Content-Type": "application/json" };
     const body = JSON.stringify({ client, edits });
     return (await ask("api/edits", { method: "POST", headers, body })).json();

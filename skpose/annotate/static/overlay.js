@@ -38,7 +38,8 @@ export class Overlay {
       const text = element("text", { x: this.options.size + 5, y: 4 });
       text.textContent = name;
       const group = element("g", { "data-keypoint": k }, ...mark(this.colours[k], this.options.size), text);
-      return { group, text, key: "" };
+      const arrow = element("path", { d: "M8 0-5-6-5 6Z", fill: this.colours[k], stroke: "#000" });
+      return { group, text, arrow, key: "" };
     });
     this.edges = parents.flatMap((parent, k) => (parent === null ? [] : [[parent, k]])).map(([from, to]) => ({
       from,
@@ -47,8 +48,7 @@ export class Overlay {
       line: element("line", { class: "edge", stroke: this.colours[to] }),
     }));
     const lines = element("g", { class: "edges" }, ...this.edges.flatMap(({ halo, line }) => [halo, line]));
-    this.arrows = element("g", { class: "arrows" });
-    this.svg.replaceChildren(gammaFilter(), lines, ...this.points.map(({ group }) => group), this.arrows);
+    this.svg.replaceChildren(lines, ...this.points.flatMap(({ group, arrow }) => [group, arrow]));
   }
 
   set(options) {
@@ -59,7 +59,6 @@ export class Overlay {
   }
 
   draw() {
-    this.arrows.replaceChildren();
     this.store.keypoints.forEach((_, k) => this.drawPoint(k));
     this.edges.forEach((edge) => this.drawEdge(edge));
   }
@@ -71,10 +70,11 @@ export class Overlay {
   }
 
   drawPoint(k, at) {
-    const { group, text } = this.points[k];
+    const { group, text, arrow } = this.points[k];
     const [state, x, y, confidence] = this.store.keypoints[k];
     const isShown = at || hasPlace([state]);
     group.style.display = isShown ? "" : "none";
+    if (!isShown) arrow.style.display = "none";
     if (!isShown) return;
     const [left, top] = toScreen(this.view.transform, at ?? [x, y]);
     group.setAttribute("transform", `translate(${left.toFixed(2)} ${top.toFixed(2)})`);
@@ -89,17 +89,18 @@ export class Overlay {
       group.setAttribute("opacity", shown === "guess" ? Math.max(confidence ?? 0.8, 0.55) : 1);
       text.style.display = hasName ? "" : "none";
     }
-    this.drawArrow(k, left, top);
+    this.drawArrow(arrow, left, top);
   }
 
   // A keypoint out of sight has an arrow at the border of the stage.
-  drawArrow(k, left, top) {
+  drawArrow(arrow, left, top) {
     const { width, height } = this.view.room;
-    if (left >= 0 && left <= width && top >= 0 && top <= height) return;
+    const isInSight = left >= 0 && left <= width && top >= 0 && top <= height;
+    arrow.style.display = isInSight ? "none" : "";
+    if (isInSight) return;
     const [x, y] = [Math.min(Math.max(left, 10), width - 10), Math.min(Math.max(top, 10), height - 10)];
     const angle = (Math.atan2(top - y, left - x) * 180) / Math.PI;
-    const transform = `translate(${x} ${y}) rotate(${angle})`;
-    this.arrows.append(element("path", { d: "M8 0-5-6-5 6Z", fill: this.colours[k], stroke: "#000", transform }));
+    arrow.setAttribute("transform", `translate(${x} ${y}) rotate(${angle})`);
   }
 
   drawEdge({ from, to, halo, line }, k, at) {
@@ -132,10 +133,4 @@ export class Overlay {
     });
     return best;
   }
-}
-
-function gammaFilter() {
-  const channels = ["R", "G", "B"].map((name) => element(`feFunc${name}`, { type: "gamma", amplitude: 1, exponent: 1, offset: 0 }));
-  const curve = element("feComponentTransfer", { id: "gamma-curve" }, ...channels);
-  return element("defs", {}, element("filter", { id: "gamma-filter", "color-interpolation-filters": "sRGB" }, curve));
 }

@@ -8,6 +8,8 @@ const MOST_FRAMES = 200; // whose keypoints are kept
 const DONE = new Set(["placed", "hidden", "absent"]);
 
 export const isDone = ([state]) => DONE.has(state);
+// What becomes of a keypoint that a person puts somewhere.
+export const putState = ([state]) => (state === "hidden" ? "hidden" : "placed");
 export const hasPlace = ([state]) => state === "guess" || state === "placed" || state === "hidden";
 
 export class Store {
@@ -260,8 +262,7 @@ export class Store {
   // What people do ---------------------------------------------------------------------------
 
   place(point) {
-    const state = this.keypoints[this.active][0] === "hidden" ? "hidden" : "placed";
-    this.change([[this.active, state, ...point]]);
+    this.change([[this.active, putState(this.keypoints[this.active]), ...point]]);
     if (this.isReadOnly) return;
     if (this.mode === "through") this.advance();
     else if (this.mode === "bodypart") this.go(this.frame + 1);
@@ -286,7 +287,7 @@ export class Store {
   }
 
   setAllAbsent() {
-    this.change(this.keypoints.flatMap(([state], k) => (state === "empty" || state === "guess" ? [[k, "absent"]] : [])));
+    this.change(this.keypoints.flatMap((keypoint, k) => (isDone(keypoint) ? [] : [[k, "absent"]])));
   }
 
   clear() {
@@ -305,7 +306,7 @@ export class Store {
     const [state, x, y] = this.keypoints[this.active];
     if (!hasPlace([state])) return;
     const last = this.past.at(-1);
-    const change = [[this.active, state === "hidden" ? "hidden" : "placed", x + dx, y + dy]];
+    const change = [[this.active, putState([state]), x + dx, y + dy]];
     this.change(change);
     const now = this.past.at(-1);
     if (isMore && now !== last && last?.frame === this.frame && last.after[0][0] === this.active) {
@@ -325,8 +326,7 @@ export class Store {
     const pose = this.records.get(from).keypoints;
     this.change(
       pose.flatMap((keypoint, k) => {
-        const isFree = this.keypoints[k][0] === "empty" || this.keypoints[k][0] === "guess";
-        return isFree && hasPlace(keypoint) ? [[k, "guess", keypoint[1], keypoint[2]]] : [];
+        return !isDone(this.keypoints[k]) && hasPlace(keypoint) ? [[k, "guess", keypoint[1], keypoint[2]]] : [];
       }),
     );
   }

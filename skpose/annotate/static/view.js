@@ -3,7 +3,6 @@
 import { centre, fit, keepInSight, partInSight, toImage, zoom } from "./geometry.js";
 
 const EXACT_FROM = 4; // screen pixels per image pixel, from which on parts are fetched exactly
-const MOST = 1024; // px a side of such a part
 const LOUPE = { size: 128, factor: 4 };
 
 export class View {
@@ -12,7 +11,6 @@ export class View {
     this.context = canvas.getContext("2d", { alpha: false });
     this.room = { width: 1, height: 1 };
     this.transform = null;
-    this.isExact = store.size.width * store.size.height * (store.session.n_channels === 1 ? 1 : 3) <= 3 * 2 ** 18;
     this.part = null;
     new ResizeObserver(() => this.resize()).observe(stage);
     this.resize();
@@ -84,10 +82,10 @@ export class View {
   // Large images come as JPEG: where single pixels can be seen, the true ones are fetched.
   fetchPart() {
     clearTimeout(this.timer);
-    if (this.isExact || this.transform.scale * this.ratio < EXACT_FROM) return;
+    if (this.store.session.is_exact || this.transform.scale * this.ratio < EXACT_FROM) return;
     this.timer = setTimeout(async () => {
-      const { frame, images, size } = this.store;
-      const place = partInSight(this.transform, size, this.room, MOST);
+      const { frame, images, session, size } = this.store;
+      const place = partInSight(this.transform, size, this.room, session.most_cropped);
       const isHere = this.part && this.part.frame === frame && String(this.part.place) === String(place);
       if (!place || isHere) return;
       const image = await images.part(frame, place).catch(() => null);
@@ -101,8 +99,7 @@ export class View {
   // How the image looks; the image itself is never changed.
   adjust({ brightness, contrast, gamma, invert }) {
     const isPlain = brightness === 1 && contrast === 1 && gamma === 1 && !invert;
-    document.getElementById("gamma-curve")
-      ?.querySelectorAll("*").forEach((channel) => channel.setAttribute("exponent", 1 / gamma));
+    for (const channel of document.querySelectorAll("#gamma-filter [exponent]")) channel.setAttribute("exponent", 1 / gamma);
     const filter = `brightness(${brightness}) contrast(${contrast}) invert(${invert ? 1 : 0}) url(#gamma-filter)`;
     for (const canvas of [this.canvas, this.loupe]) canvas.style.filter = isPlain ? "none" : filter;
   }

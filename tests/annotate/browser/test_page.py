@@ -423,8 +423,9 @@ def test_keys_of_other_scripts_and_keys_of_ones_own(path, serve, open_page):
         page.evaluate(press, ["в", "KeyD"])  # Russian
         until(lambda: page.input_value("#frame-number") == "1")
         page.evaluate(press, ["q", "KeyA"])  # French: what is printed on it counts
-        page.evaluate("document.getElementById('overlay').classList.contains('hide')")
-        page.evaluate(press, ["&", "Digit1"])
+        assert page.locator("#overlay.hide").count() == 1
+        page.evaluate(press, ["é", "Digit2"])
+        assert "wingL" in page.inner_text("#status")
         page.keyboard.press("?")
         page.click("#keys tr:has-text('Next frame') >> button >> nth=0")
         page.keyboard.press("y")
@@ -477,7 +478,25 @@ def test_how_images_look_is_kept_and_changes_no_label(path, serve, open_page):
         page.reload()
         page.wait_for_selector("body[data-ready]")
         assert "brightness(2)" in page.evaluate("document.getElementById('image').style.filter")
+        page.keyboard.press("b")
+        page.fill("#size", "12")
+        assert page.locator("#gamma-filter [exponent='2']").count() == 3
         assert server.n_edits == 0
+
+
+def test_points_out_of_sight_have_one_arrow_each(path, serve, open_page):
+    AnnotationEditor(path).edit([[0, 0, "placed", 3.0, 16.0], [0, 1, "placed", 40.0, 16.0]])
+    arrows = "[...document.querySelectorAll('#overlay path')].filter((e) => e.checkVisibility())"
+    with serve(path) as (server, _):
+        page = open_page(server.url)
+        assert page.evaluate(f"{arrows}.length") == 0
+        page.evaluate("window.skpose.view.move({ scale: 30, x: -600, y: -200 })")
+        assert page.evaluate(f"{arrows}.length") == 1
+        for x in (-5, -7, -9):
+            page.evaluate(f"window.skpose.overlay.drawMoved(0, [{x}, 16])")
+        assert page.evaluate(f"{arrows}.length") == 1
+        page.keyboard.press("0")
+        assert page.evaluate(f"{arrows}.length") == 0
 
 
 def test_large_images_have_exact_pixels_when_they_are_zoomed(tmp_path, serve, open_page):
