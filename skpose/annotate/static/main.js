@@ -31,6 +31,7 @@ class Page {
     this.keys = new Keys();
     this.settings = { ...PLAIN, ...read(SETTINGS) };
     this.drag = null;
+    this.told = new Map();
     this.store.listen((what, detail) => this.show(what, detail));
     byId("set-name").textContent = session.name;
     document.title = `${session.name} – skpose`;
@@ -56,27 +57,37 @@ class Page {
 
   // What has changed is drawn ------------------------------------------------------------------
 
+  // All that is told before the next frame of the screen is drawn in it, once: an edit is sent first.
   show(what, detail) {
-    if (what === "frame") {
-      this.dropDrag();
-      this.view.draw();
-      this.view.fetchPart();
-      this.overlay.draw();
-      byId("frame-number").value = this.store.frame;
-      history.replaceState(null, "", `#${this.store.frame}`);
-      this.frames.showCurrent();
-    }
-    if (what === "frames") this.frames.update();
-    if (["keypoints", "active"].includes(what)) this.overlay.draw();
-    if (["frame", "keypoints", "active", "mode"].includes(what)) {
+    if (what === "conflict") this.showConflict(detail);
+    if (what === "frame") this.dropDrag();
+    if (!this.told.size) requestAnimationFrame(() => this.draw());
+    this.told.set(what, detail);
+  }
+
+  draw() {
+    const { told } = this;
+    const has = (...whats) => whats.some((what) => told.has(what));
+    this.told = new Map();
+    if (has("frame")) this.drawFrame();
+    if (has("frames")) this.frames.update();
+    if (has("frame", "keypoints", "active")) this.overlay.draw();
+    if (has("frame", "keypoints", "active", "mode")) {
       this.keypoints.draw();
       describe(this.store);
       byId("mode").value = this.store.mode;
       byId("undo").disabled = !this.store.past.length;
       byId("redo").disabled = !this.store.future.length;
     }
-    if (what === "message") byId("status").textContent = detail;
-    if (what === "conflict") this.showConflict(detail);
+    if (has("message")) byId("status").textContent = told.get("message");
+  }
+
+  drawFrame() {
+    this.view.draw();
+    this.view.fetchPart();
+    byId("frame-number").value = this.store.frame;
+    history.replaceState(null, "", `#${this.store.frame}`);
+    this.frames.showCurrent();
   }
 
   showQueue(state) {

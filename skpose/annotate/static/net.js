@@ -86,7 +86,7 @@ export class Queue {
     this.trouble = null;
     this.isStored = true;
     this.nTries = 0;
-    this.isSending = false;
+    this.sending = null;
     this.onChange = onChange;
     this.onDone = onDone;
     this.adopt();
@@ -133,10 +133,22 @@ export class Queue {
     this.onChange({ waiting: this.edits.length, trouble: this.trouble, isStored: this.isStored });
   }
 
-  async send() {
-    if (this.isSending || !this.edits.length) return;
-    this.isSending = true;
+  // Settles when no message is on its way.
+  async sent() {
+    await this.sending;
+  }
+
+  send() {
+    if (this.sending || !this.edits.length) return;
     clearTimeout(this.timer);
+    this.sending = this.sendAll().finally(() => {
+      this.sending = null;
+      this.changed();
+      if (!this.trouble) this.send(); // what came at the last moment
+    });
+  }
+
+  async sendAll() {
     try {
       while (this.edits.length) await this.sendSome();
       this.trouble = null;
@@ -146,9 +158,6 @@ export class Queue {
       const wait = TRIES[Math.min(this.nTries, TRIES.length - 1)];
       this.nTries += 1;
       this.timer = setTimeout(() => this.send(), wait);
-    } finally {
-      this.isSending = false;
-      this.changed();
     }
   }
 

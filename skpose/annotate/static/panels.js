@@ -17,6 +17,11 @@ export function make(tag, properties = {}, ...children) {
   return made;
 }
 
+// A text that is the same is left: to set it costs the browser a layout.
+function write(node, text) {
+  if (node.textContent !== String(text)) node.textContent = text;
+}
+
 // The frames: only the rows in sight are there, whatever their number.
 export class Frames {
   constructor(store) {
@@ -76,9 +81,7 @@ export class Frames {
       const row = this.list.children[i].firstChild;
       row.dataset.frame = frame;
       row.setAttribute("aria-current", frame === this.store.frame);
-      [sign, frame, word].forEach((text, k) => {
-        if (row.children[k].textContent !== String(text)) row.children[k].textContent = text;
-      });
+      [sign, frame, word].forEach((text, k) => write(row.children[k], text));
     }
   }
 }
@@ -105,9 +108,12 @@ export class Keypoints {
       row.dataset.near = near.has(k);
       row.setAttribute("aria-current", k === this.store.active);
       const sure = word === "guess" && confidence !== undefined ? ` ${Math.round(confidence * 100)} %` : "";
-      state.textContent = `${near.has(k) ? "⚠ near another " : ""}${word}${sure}`;
+      write(state, `${near.has(k) ? "⚠ near another " : ""}${word}${sure}`);
     });
-    this.rows[this.store.active].row.scrollIntoView({ block: "nearest" });
+    if (this.inSight !== this.store.active) {
+      this.inSight = this.store.active;
+      this.rows[this.inSight].row.scrollIntoView({ block: "nearest" });
+    }
   }
 
   // Bodyparts that lie on one another were often clicked twice by mistake.

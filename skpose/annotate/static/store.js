@@ -132,6 +132,7 @@ export class Store {
 
   // What other pages and programs have changed, if the set has a version that is not known here.
   async refresh(told = Infinity) {
+    await this.queue.sent(); // the answers tell which changes are this page's own
     if (told <= this.version) return;
     const { version, frames, states } = await getJson(`api/frames?since=${this.version}`);
     this.version = version;
@@ -231,10 +232,13 @@ export class Store {
     }
     to.push(step);
     if (step.frame !== this.frame) await this.go(step.frame);
-    if (this.record) {
-      this.active = step[side][0][0];
-      this.write(step[side]);
+    if (this.frame !== step.frame || !this.record) { // it cannot be shown, which `go` has told
+      to.splice(to.indexOf(step), 1);
+      from.push(step);
+      return;
     }
+    this.active = step[side][0][0];
+    this.write(step[side]);
   }
 
   settle(edit, { version, conflicts, refused }) {
@@ -255,6 +259,7 @@ export class Store {
   // Ours in place of what another annotator has made of keypoints.
   async insist({ own, frame, version }) {
     if (this.frame !== frame) await this.go(frame);
+    if (this.frame !== frame || !this.record) return;
     this.record.version = Math.max(this.record.version, version);
     this.write(own.map(([, ...change]) => change));
   }
