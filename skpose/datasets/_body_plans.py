@@ -189,10 +189,27 @@ class BodyPlan:
         ndarray of shape (n_joints,)
             Complex positions.
         """
+        lengths = rng.uniform(0.94, 1.06, len(self.rest))
+        return self.bend(lengths, rng.uniform(-1, 1, len(self.rest)))
+
+    def bend(self, lengths, bends):
+        """Return a posture of an animal that heads along the real axis.
+
+        Parameters
+        ----------
+        lengths : ndarray of shape (n_joints,)
+            Factors of the distances from the joints to their hinges.
+        bends : ndarray of shape (n_joints,)
+            Turns about the hinges, -1 to 1 times the largest.
+
+        Returns
+        -------
+        ndarray of shape (n_joints,)
+            Complex positions.
+        """
         bones = self.rest - np.where(self.hinges < 0, 0, self.rest[self.hinges])
-        bones = bones * rng.uniform(0.94, 1.06, len(bones))
-        turns = self._movers @ (self.turns * rng.uniform(-1, 1, len(bones)))
-        return self._movers @ (bones * np.exp(1j * turns))
+        turns = self._movers @ (self.turns * bends)
+        return self._movers @ (bones * lengths * np.exp(1j * turns))
 
 
 def mouse_plan():

@@ -1,5 +1,7 @@
 """Synthetic animals in an arena, whose keypoints are known exactly."""
 
+from functools import partial
+from itertools import count
 from numbers import Integral, Real
 from typing import Literal, NamedTuple, overload
 
@@ -17,11 +19,16 @@ from skpose.datasets._painting import (
     paint,
     smooth_noise,
 )
+from skpose.datasets._walking import Walk
 from skpose.skeleton import Skeleton
 
 __all__ = ["make_poses"]
 
+Camera = Literal["fixed", "following"] | None
+
 _MIN_SIDE = 8
+_ARENA = 3  # sides of the image that the sides of an arena have through which a camera follows
+_LAG = 0.1  # part of the way to the animal that the camera goes in a frame
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
 # coat, skin (tail, paws, limbs) and the inside of the ears
 _ANIMALS = (
@@ -57,6 +64,7 @@ def make_poses(
     noise: float = 3.0,
     occlusion: float = 0.0,
     n_distractors: int = 0,
+    camera: Camera = None,
     return_bunch: Literal[False] = False,
     random_state: RandomState | np.random.Generator = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]: ...
@@ -72,6 +80,7 @@ def make_poses(
     noise: float = 3.0,
     occlusion: float = 0.0,
     n_distractors: int = 0,
+    camera: Camera = None,
     return_bunch: Literal[True],
     random_state: RandomState | np.random.Generator = None,
 ) -> Bunch: ...
@@ -86,6 +95,7 @@ def make_poses(
     noise: float = 3.0,
     occlusion: float = 0.0,
     n_distractors: int = 0,
+    camera: Camera = None,
     return_bunch: bool = False,
     random_state: RandomState | np.random.Generator = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]] | Bunch:
@@ -116,6 +126,11 @@ def make_poses(
     n_distractors : int, default=0
         Number of further animals, which are cut off by the image's border and have no keypoints.
         They lie under the labelled animal.
+    camera : {"fixed", "following"} or None, default=None
+        None: each image is of another animal in another arena. "fixed": the images are the frames
+        of a video, in their order, of one animal that walks about a large arena and is a fourth of
+        the image's shorter side long. "following": the same in an arena nine times as large, in
+        which the camera stays near the animal.
     return_bunch : bool, default=False
         Return a Bunch in place of the tuple ``(X, y)``.
     random_state : int, numpy.random.RandomState, numpy.random.Generator or None, default=None
@@ -143,7 +158,7 @@ def make_poses(
     TypeError
         If an argument is of the wrong type.
     ValueError
-        If an argument is out of its range.
+        If an argument is out of its range, or there are distractors in a video.
 
     Examples
     --------
@@ -162,14 +177,20 @@ def make_poses(
     noise = _check_number("noise", noise, Real, low=0)
     occlusion = _check_number("occlusion", occlusion, Real, low=0, high=1)
     n_distractors = _check_number("n_distractors", n_distractors, Integral, low=0)
+    if camera not in (None, "fixed", "following"):
+        raise ValueError(f"camera must be 'fixed', 'following' or None, but got {camera!r}.")
+    if camera is not None and n_distractors:
+        raise ValueError("n_distractors must be 0 in a video: the others do not move.")
     plan = _plan(skeleton)
     seed = _seed(random_state)
 
     images = np.empty((n_samples, *shape, n_channels), dtype=np.uint8)
     complete = np.empty((n_samples, len(plan.skeleton), 2))
     covered = np.empty(complete.shape[:2], dtype=bool)
-    for i in range(n_samples):
-        scene = _Scene(plan, shape, n_channels, np.random.SeedSequence([seed, i]))
+    draw = _draw_images if camera is None else _film
+    for i, scene in zip(
+        range(n_samples), draw(plan, shape, n_channels, seed, camera), strict=False
+    ):
         complete[i] = scene.keypoints
         covered[i] = scene.hide(occlusion)
         images[i] = scene.render(n_distractors, noise)
@@ -184,20 +205,75 @@ def make_poses(
     )
 
 
+class _Ground(NamedTuple):
+    """What the floor and the light of an arena look like, each of shape (height, width)."""
+
+    texture: np.ndarray
+    fur: np.ndarray
+    light: np.ndarray
+
+    @classmethod
+    def draw(cls, shape, scale, brightness, rng):
+        texture = floor_texture(shape, rng)
+        fur = 1 + np.float32(0.07) * smooth_noise(shape, max(0.012 * scale, 1.5), rng)
+        return cls(texture, fur, illumination(shape, rng) * np.float32(brightness))
+
+    def cut(self, left, top, shape):
+        """Return a part of it."""
+        return _Ground(*(v[top : top + shape[0], left : left + shape[1]] for v in self))
+
+
+def _draw_images(plan, shape, n_channels, seed, camera):
+    """Yield scenes that have nothing to do with each other."""
+    for i in count():
+        # A generator each, so that none of them depends on another's parameters.
+        children = np.random.SeedSequence([seed, i]).spawn(6)
+        pose, look, floor, *others = (np.random.default_rng(child) for child in children)
+        joints, scale = _pose_in_image(plan, shape, pose)
+        look = _draw_look(look, n_channels)
+        ground = partial(_Ground.draw, shape, scale, look.brightness, floor)
+        yield _Scene(plan, joints, scale, look, ground, others)
+
+
+def _film(plan, shape, n_channels, seed, camera):
+    """Yield the scenes of a video."""
+    arena = shape if camera == "fixed" else tuple(_ARENA * side for side in shape)
+    children = np.random.SeedSequence([seed]).spawn(3)
+    walk_rng, look_rng, floor_rng = (np.random.default_rng(child) for child in children)
+    look = _draw_look(look_rng, n_channels)
+    walk = Walk(plan, arena, min(shape), walk_rng)
+    ground = _Ground.draw(arena, walk.scale, look.brightness, floor_rng)
+    corner = None
+    for i, joints in enumerate(walk):
+        corner = _follow(corner, joints, plan, arena, shape)
+        left, top = np.rint(corner).astype(int)
+        part = ground.cut(left, top, shape)
+        others = np.random.SeedSequence([seed, i]).spawn(3)
+        others = [np.random.default_rng(child) for child in others]
+        yield _Scene(plan, joints - (left, top), walk.scale, look, partial(_same, part), others)
+
+
+def _same(value):
+    return value
+
+
+def _follow(corner, joints, plan, arena, shape):
+    """Return where the image's corner is in the arena, (x, y), with the animal in the image."""
+    size, room = (np.array(sides[::-1], dtype=float) for sides in (shape, arena))
+    wanted = joints.mean(axis=0) - size / 2
+    corner = wanted if corner is None else corner + _LAG * (wanted - corner)
+    keypoints = joints[: len(plan.skeleton)]
+    low, high = keypoints.max(axis=0) - size + 2, keypoints.min(axis=0) - 1
+    return np.clip(np.clip(corner, low, high), 0, room - size)
+
+
 class _Scene:
-    """An animal in an arena, to be drawn into one image.
+    """An animal in an arena, to be drawn into one image."""
 
-    Posture, looks, floor, objects, noise and distractors have a generator each, so that none of
-    them depends on another's parameters.
-    """
-
-    def __init__(self, plan, shape, n_channels, seed_sequence):
-        generators = [np.random.default_rng(child) for child in seed_sequence.spawn(6)]
-        pose, look, self.floor_rng, self.hide_rng, self.noise_rng, self.distractor_rng = generators
-        self.plan = plan
-        self.shape = shape
-        self.joints, self.scale = _pose_in_image(plan, shape, pose)
-        self.look = _draw_look(look, n_channels)
+    def __init__(self, plan, joints, scale, look, ground, generators):
+        self.plan, self.joints, self.scale, self.look = plan, joints, scale, look
+        self.ground = ground  # a function: it takes time, and may never be drawn
+        self.hide_rng, self.noise_rng, self.distractor_rng = generators
         self.objects = []
 
     @property
@@ -220,10 +296,9 @@ class _Scene:
 
     def render(self, n_distractors, noise):
         """Draw the image, uint8 of shape (height, width, n_channels)."""
-        look, rng = self.look, self.floor_rng
-        texture = floor_texture(self.shape, rng)
-        fur = 1 + np.float32(0.07) * smooth_noise(self.shape, max(0.012 * self.scale, 1.5), rng)
-        light = illumination(self.shape, rng) * np.float32(look.brightness)
+        look = self.look
+        texture, fur, light = self.ground()
+        self.shape = texture.shape
         animals = [self._distractor() for _ in range(n_distractors)]
         animals.append(self._shapes(self.joints, self.scale))
         canvas = (texture * self._shadows(animals))[..., None] * look.floor

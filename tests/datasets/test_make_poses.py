@@ -1,8 +1,10 @@
+from itertools import islice
+
 import numpy as np
 import pytest
 
 from skpose.datasets._body_plans import generic_plan, mouse_plan
-from skpose.datasets._make_poses import _Scene, make_poses
+from skpose.datasets._make_poses import _draw_images, make_poses
 from skpose.datasets._painting import paint, smooth_noise
 from skpose.skeleton import Skeleton
 
@@ -42,7 +44,7 @@ def centroid(image):
 
 
 def scene(shape=(96, 96), sample=0):
-    return _Scene(mouse_plan(), shape, 1, np.random.SeedSequence([0, sample]))
+    return next(islice(_draw_images(mouse_plan(), shape, 1, 0, None), sample, None))
 
 
 def draw(ends, radii, shape=(40, 40)):
@@ -268,6 +270,65 @@ def test_more_occlusion_hides_more():
         assert not (less & ~more).any()
 
 
+def film(camera, n_frames=150, **options):
+    options = {"noise": 0, "return_bunch": True, "random_state": 0} | options
+    return make_poses(n_frames, (64, 96), camera=camera, **options)
+
+
+@pytest.mark.parametrize("camera", ["fixed", "following"])
+@pytest.mark.parametrize("skeleton", list(SKELETONS.values()), ids=list(SKELETONS))
+def test_an_animal_in_a_video_walks_and_stays_inside(camera, skeleton):
+    y = film(camera, n_frames=60, skeleton=skeleton).keypoints
+    assert y.min() > -0.5
+    assert (y.max(axis=(0, 1)) < np.array([96, 64]) - 0.5).all()
+    steps = np.linalg.norm(np.diff(y, axis=0), axis=2)
+    assert steps.max() < 4  # an eighth of the animal
+    assert steps.mean() > 0.05
+
+
+def test_an_animal_in_a_video_keeps_its_size_and_turns_about():
+    y = film("fixed", n_frames=600, occlusion=0).keypoints
+    neck, centre = y[:, 4], y[:, 7]
+    lengths = np.linalg.norm(neck - centre, axis=1)
+    np.testing.assert_allclose(lengths, lengths[0])
+    headings = np.arctan2(*(neck - centre).T)
+    assert np.abs(np.diff(np.unwrap(headings))).max() < 0.5
+    assert np.ptp(np.unwrap(headings)) > 3
+    assert (np.ptp(centre, axis=0) > 20).all()  # it sees much of the arena
+    forwards = np.einsum("ij,ij->i", np.diff(centre, axis=0), (neck - centre)[:-1])
+    assert np.mean(forwards > -1e-9) > 0.8
+
+
+def test_a_fixed_camera_sees_the_same_floor():
+    video = film("fixed")
+    still = np.median(video.images, axis=0)
+    changed = np.abs(video.images - still)[..., 0] > 3
+    assert changed.mean() < 0.1
+    rows, columns = np.indices((64, 96))
+    for frame, y in zip(changed[::10], video.keypoints[::10], strict=True):
+        far = np.hypot(columns[frame] - y[7, 0], rows[frame] - y[7, 1])
+        assert 0 < far.max() < 25
+
+
+def test_a_camera_follows_the_animal_over_the_floor():
+    fixed, following = film("fixed").keypoints[:, 7], film("following")
+    near = np.abs(following.keypoints[:, 7] - [47.5, 31.5]).max()
+    assert near < 15 < np.ptp(fixed, axis=0).max()
+    corner = following.images[:, :8, :8, 0].astype(float)
+    assert corner.std(axis=0).mean() > 0.3
+
+
+@pytest.mark.parametrize("camera", ["fixed", "following"])
+def test_frames_of_a_video_do_not_depend_on_their_number(camera):
+    short, long = (film(camera, n, noise=3, occlusion=0.2) for n in (3, 6))
+    np.testing.assert_array_equal(short.images, long.images[:3])
+    np.testing.assert_array_equal(short.keypoints, long.keypoints[:3])
+    np.testing.assert_array_equal(
+        film(camera, 3, n_channels=3).complete_keypoints, short.complete_keypoints
+    )
+    assert (film(camera, 3, random_state=1).keypoints != short.complete_keypoints).any()
+
+
 def test_smooth_noise_has_unit_variance_everywhere():
     rng = np.random.default_rng(0)
     noise = np.stack([smooth_noise((7, 9), 4, rng) for _ in range(3000)])
@@ -290,6 +351,8 @@ def test_smooth_noise_has_unit_variance_everywhere():
         ({"occlusion": 1.5}, ValueError, "occlusion must be between 0 and 1"),
         ({"occlusion": True}, TypeError, "occlusion must be a number"),
         ({"n_distractors": -1}, ValueError, "n_distractors must be at least 0"),
+        ({"camera": "moving"}, ValueError, "camera must be 'fixed', 'following' or None"),
+        ({"camera": "fixed", "n_distractors": 1}, ValueError, "n_distractors must be 0"),
         ({"random_state": -1}, ValueError, "random_state must be at least 0"),
         ({"random_state": "0"}, TypeError, "random_state must be an int"),
     ],
