@@ -72,7 +72,8 @@ def read_coco(
     n_channels : {1, 3}, default=None
         Channels to read, as in `ImageFiles`: 1 for grey images, also where they are stored as RGB.
     image_size : int or tuple of (height, width), default=None
-        Size in pixels to fill up smaller images to, as in `ImageFiles`.
+        Size in pixels to fill up smaller images to, as in `ImageFiles`. None: that of the largest
+        image.
     return_X_y : bool, default=False
         Give ``(images, keypoints)`` in place of a Bunch.
 

@@ -79,8 +79,8 @@ def read_deeplabcut(
     n_channels : {1, 3}, default=None
         Channels to read, as in `ImageFiles`: 1 for grey images, also where they are stored as RGB.
     image_size : int or tuple of (height, width), default=None
-        Size in pixels to fill up smaller images to, as in `ImageFiles`, for videos of different
-        sizes.
+        Size in pixels to fill up smaller images to, as in `ImageFiles`. None: that of the largest
+        image, where videos differ.
     return_X_y : bool, default=False
         Give ``(images, keypoints)`` in place of a Bunch.
 
@@ -108,7 +108,7 @@ def read_deeplabcut(
         If there are no labels, or images are missing.
     ValueError
         If there are several scorers or animals, a file is damaged, a frame is listed twice with
-        different labels, or videos differ in size.
+        different labels, or an image is larger than `image_size`.
 
     See Also
     --------
@@ -157,7 +157,7 @@ def read_deeplabcut(
     if not files:
         raise ValueError(f"The label files of {path} list no frames.")
     images = open_listed(files, path, n_channels=n_channels, image_size=image_size)
-    _check_sizes(images, tables)
+    _read_one_of_each(images, tables)
     if return_X_y:
         return images, keypoints
     return Bunch(
@@ -289,8 +289,8 @@ def _in_order(table, names):
     return np.stack([table.keypoints.get(name, nowhere) for name in names], axis=1)
 
 
-def _check_sizes(images, tables):
-    """Read a frame of each video, so that a video of another size is an error at once."""
+def _read_one_of_each(images, tables):
+    """Read a frame of each video, so that one that differs in channels is an error at once."""
     ends = np.cumsum([len(table.files) for table in tables])
     for last in ends[ends > 0] - 1:
         images[last]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from io import BytesIO
 import os
+from typing import Literal
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from skpose._lazy_array import LazyArray
 from skpose._opencv import import_opencv
 from skpose._types import ImageSize, PathLike
 from skpose.base import check_image_size
+
+_ORIENTATION = 0x0112  # the tag of EXIF
+_ON_ITS_SIDE = 5  # from which on height and width change places when the image is turned upright
 
 
 class ImageFiles(LazyArray):
@@ -26,9 +30,10 @@ class ImageFiles(LazyArray):
     n_channels : {1, 3}, default=None
         Number of channels to read: 1 for grey, also from files that store grey as RGB, 3 for RGB.
         None: as the first file has it, and all others must have.
-    image_size : int or tuple of (height, width), default=None
+    image_size : int, tuple of (height, width) or "largest", default=None
         Size in pixels of all images. Smaller ones are filled up with black at the bottom and at the
-        right, where it moves no keypoint. None: all files must be of the first one's size.
+        right, where it moves no keypoint. "largest": the greatest height and the greatest width of
+        all files, which are read from their heads. None: all files must be of the first one's size.
 
     Attributes
     ----------
@@ -79,12 +84,14 @@ class ImageFiles(LazyArray):
         paths: Sequence[PathLike],
         *,
         n_channels: int | None = None,
-        image_size: ImageSize | None = None,
+        image_size: ImageSize | Literal["largest"] | None = None,
     ) -> None:
         if n_channels not in (None, 1, 3):
             raise ValueError(f"n_channels must be 1, 3 or None, but was {n_channels!r}.")
         self._paths = _check_paths(paths)
         self._n_channels = n_channels
+        if image_size == "largest":
+            image_size = _largest(self._paths)
         self._image_size = None if image_size is None else check_image_size(image_size)
         first = read_image(self._paths[0])
         size = self._image_size or first.shape[:2]
@@ -126,10 +133,14 @@ class ImageFiles(LazyArray):
             )
 
 
-def open_listed(files, table, **options):
-    """Open the image files that a table of labels lists; an error about them names the table."""
+def open_listed(files, table, *, n_channels, image_size):
+    """Open the image files that a table of labels lists; an error about them names the table.
+
+    Where no size is given, images are filled up to the largest: videos differ.
+    """
+    image_size = "largest" if image_size is None else image_size
     try:
-        return ImageFiles(files, **options)
+        return ImageFiles(files, n_channels=n_channels, image_size=image_size)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{table} lists images that are not there: {error}") from error
 
@@ -166,6 +177,25 @@ def read_image(path):
             "Convert the file; which of its levels become 0 and 255 only you can know."
         )
     return pixels[..., np.newaxis] if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def _largest(paths):
+    """Return the greatest height and the greatest width of image files."""
+    heights, widths = zip(*map(_read_size, paths), strict=True)
+    return max(heights), max(widths)
+
+
+def _read_size(path):
+    """Return the (height, width) of an image file, from its head where Pillow knows it."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            is_on_its_side = image.getexif().get(_ORIENTATION, 1) >= _ON_ITS_SIDE
+    except (Image.DecompressionBombError, UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        return read_image(path).shape[:2]  # which says what is wrong
+    return (width, height) if is_on_its_side else (height, width)
 
 
 def _check_head(encoded, path):

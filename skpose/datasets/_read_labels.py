@@ -59,8 +59,8 @@ def read_labels(
     n_channels : {1, 3}, default=None
         Of images in files of their own: the channels to read. None: as they are.
     image_size : int or tuple of (height, width), default=None
-        Of images in files of their own: size in pixels to fill up smaller ones to. None: all are of
-        one size.
+        Of images in files of their own: size in pixels to fill up smaller ones to, at the bottom
+        and right. None: that of the largest.
 
     Returns
     -------

@@ -147,14 +147,17 @@ def test_missing_image_is_named(tmp_path):
         read_deeplabcut(tmp_path)
 
 
-def test_videos_of_different_sizes_are_refused_at_once_with_the_way_out(tmp_path):
+def test_videos_of_different_sizes_are_filled_up_to_the_largest(tmp_path):
     write_video(tmp_path, "a")
     write_video(tmp_path, "b", size=(9, 5))
-    with pytest.raises(ValueError, match=r"img1\.png is 9 x 5 .* is 6 x 8.*image_size="):
-        read_deeplabcut(tmp_path)
-    project = read_deeplabcut(tmp_path, image_size=(9, 8))
+    project = read_deeplabcut(tmp_path)
     assert project.images.shape == (4, 9, 8, 1)
+    assert not project.images[0][6:].any()
+    assert not project.images[2][:, 5:].any()
     np.testing.assert_array_equal(project.keypoints[2:], make_keypoints(2))
+    assert read_deeplabcut(tmp_path, image_size=(10, 8)).images.shape == (4, 10, 8, 1)
+    with pytest.raises(ValueError, match=r"img1\.png is 9 x 5 .*larger than image_size"):
+        read_deeplabcut(tmp_path, image_size=(8, 8))
 
 
 def test_channels_can_be_chosen(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from skpose.datasets import ImageFiles
+from skpose.datasets import ImageFiles, _image_files
 
 
 def random_images(n_samples=3, height=6, width=8, n_channels=3, dtype=np.uint8):
@@ -176,6 +176,30 @@ def test_smaller_images_are_filled_up_at_bottom_and_right(tmp_path):
     assert not X[1, :, 5:].any()
     with pytest.raises(ValueError, match=r"l\.png is 6 x 5 .*larger than image_size=\(5, 8\)"):
         ImageFiles(paths, image_size=(5, 8))[1]
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_largest_size_is_read_from_the_heads(tmp_path, orientation, monkeypatch):
+    wide = write_png(tmp_path / "wide.png", random_images(1, 4, 9)[0])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(random_images(1, 7, 5)[0]).save(tmp_path / "photo.jpg", exif=exif)
+    X = ImageFiles([wide, tmp_path / "photo.jpg"], image_size="largest")
+    height = {1: 7, 6: 5}[orientation]
+    assert X.shape == (2, height, 9, 3)
+    assert X[1][:height].any(axis=2).sum() > 30
+    decoded = []
+    first = X[0]
+    monkeypatch.setattr(_image_files, "read_image", lambda path: decoded.append(path) or first)
+    ImageFiles([wide, tmp_path / "photo.jpg"], image_size="largest")
+    assert decoded == [str(wide)]  # the first, as always
+
+
+def test_a_damaged_file_is_named_where_the_largest_is_looked_for(tmp_path):
+    paths = write_all(tmp_path, random_images(1))
+    (tmp_path / "cut.png").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"cut\.png cannot be read as an image"):
+        ImageFiles([*paths, tmp_path / "cut.png"], image_size="largest")
 
 
 def test_mixed_channels_need_a_decision(tmp_path):
