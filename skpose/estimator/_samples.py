@@ -6,7 +6,9 @@ import warnings
 import numpy as np
 
 from skpose.base import check_keypoints, check_sample_weight, warn_far_outside
-from skpose.preprocessing import ImageBatch
+from skpose.preprocessing import ImageBatch, working_scale
+
+_MUCH = 0.5  # a scale up to which a warning is due: a step takes four times as long as need be
 
 __all__ = ["Samples", "check_training_samples", "check_validation_samples"]
 
@@ -77,10 +79,25 @@ def check_training_samples(
         )
     keypoints = images.to_batch(y)
     warn_far_outside(keypoints, images.shape[1:3], stacklevel=5)
+    _warn_of_large_images(keypoints, images.image_size)
     sample_weight = check_sample_weight(sample_weight, len(images))
     if sample_weight is not None:
         sample_weight = sample_weight.astype(np.float32)
     return Samples(images, keypoints, sample_weight, _check_visibility(visibility, y))
+
+
+def _warn_of_large_images(keypoints, image_size):
+    scale = working_scale(keypoints, image_size)
+    if scale <= _MUCH:
+        warnings.warn(
+            f"Images of {image_size[0]} x {image_size[1]} pixels are larger than the labels need, "
+            f"and training takes about {round(1 / scale**2)} times as long as at a scale of "
+            f"{scale:g}. To work at that scale, with predictions in pixels of the large images as "
+            'before: make_pipeline(ImageResizer(scale="auto"), PoseEstimator(...)), with '
+            "make_pipeline of sklearn.pipeline and ImageResizer of skpose.preprocessing.",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def _check_visibility(visibility, y):

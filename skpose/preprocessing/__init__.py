@@ -4,6 +4,7 @@ from skpose.preprocessing._crop import ImageCropper, bounding_box_centers
 from skpose.preprocessing._egocentric import EgocentricAligner, body_axes
 from skpose.preprocessing._image_batch import ImageBatch
 from skpose.preprocessing._resize import ImageResizer
+from skpose.preprocessing._working_scale import working_scale
 
 __all__ = [
     "EgocentricAligner",
@@ -12,4 +13,5 @@ __all__ = [
     "ImageResizer",
     "body_axes",
     "bounding_box_centers",
+    "working_scale",
 ]

@@ -1,16 +1,24 @@
 """Resize images."""
 
 from numbers import Real
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.exceptions import NotFittedError
 
 from skpose._types import Images, ImageSize
-from skpose.base import Interval, check_image_size, fit_context
+from skpose.base import (
+    Interval,
+    StrOptions,
+    check_image_size,
+    check_keypoints,
+    fit_context,
+)
 from skpose.preprocessing._base import ImageTransformer
 from skpose.preprocessing._image_batch import ImageBatch
 from skpose.preprocessing._warp import resize_matrix
+from skpose.preprocessing._working_scale import working_scale
 
 
 class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
@@ -20,9 +28,10 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
 
     Parameters
     ----------
-    scale : float, default=None
+    scale : float or "auto", default=None
         Pixels of the result per pixel of the image. The result's sides are rounded to whole pixels,
-        and the image fills them.
+        and the image fills them. "auto": as small as the labels given to `fit` allow, see
+        `working_scale`; never larger than the image.
     image_size : tuple of int, default=None
         (height, width) of the result in pixels. Give either this or `scale`.
     keep_aspect : bool, default=False
@@ -31,10 +40,16 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
     border_value : int, default=0
         The value of the padding, 0 to 255.
 
+    Attributes
+    ----------
+    scale_ : float
+        What `scale` stands for, after `fit`; only where `scale` is given.
+
     Raises
     ------
     ValueError
-        If not exactly one of `scale` and `image_size` is given.
+        If not exactly one of `scale` and `image_size` is given, or if `scale` is "auto" and `fit`
+        is given no labels.
 
     See Also
     --------
@@ -58,7 +73,7 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
     """
 
     _parameter_constraints: dict = {
-        "scale": [Interval(Real, 0, None, closed="neither"), None],
+        "scale": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"}), None],
         "image_size": [tuple, list, None],
         "keep_aspect": ["boolean"],
         "border_value": [Interval(Real, 0, 255, closed="both")],
@@ -67,7 +82,7 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
     def __init__(
         self,
         *,
-        scale: float | None = None,
+        scale: float | Literal["auto"] | None = None,
         image_size: ImageSize | None = None,
         keep_aspect: bool = False,
         border_value: int = 0,
@@ -79,20 +94,29 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Images, y: ArrayLike | None = None) -> Self:
-        """Check the parameters; nothing is learnt.
+        """Check the parameters, and read a scale of "auto" off the labels.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width, n_channels)
             Images.
         y : array-like of shape (n_samples, n_keypoints, 2), default=None
-            Ignored.
+            (x, y) in pixels of the user's images; NaN: not labelled. Only "auto" needs it.
 
         Returns
         -------
         self
         """
-        self._sizes(ImageBatch.wrap(X).image_size)
+        batch = ImageBatch.wrap(X)
+        vars(self).pop("scale_", None)
+        if self.scale == "auto" and self.image_size is None:
+            if y is None:
+                raise ValueError('ImageResizer(scale="auto") needs labels: fit(X, y).')
+            keypoints = batch.to_batch(check_keypoints(y, n_samples=len(batch)))
+            self.scale_ = working_scale(keypoints, batch.image_size)
+        elif self.scale is not None:
+            self.scale_ = self.scale
+        self._sizes(batch.image_size)
         return self
 
     def transform(self, X: Images) -> ImageBatch:
@@ -129,7 +153,9 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
                 return outer, outer
             inner = _rounded(image_size, np.min(np.divide(outer, image_size)))
             return inner, outer
-        inner = _rounded(image_size, self.scale)
+        if self.scale == "auto" and not hasattr(self, "scale_"):
+            raise NotFittedError('ImageResizer(scale="auto") learns its scale: call fit(X, y).')
+        inner = _rounded(image_size, self.scale_ if self.scale == "auto" else self.scale)
         return inner, inner
 
 

@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import pytest
 
 from skpose.estimator._samples import check_training_samples, check_validation_samples
-from skpose.preprocessing import ImageBatch
+from skpose.preprocessing import ImageBatch, ImageResizer
 
 X = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.ones((1, 16, 24, 1), np.uint8)
 Y = np.random.default_rng(0).uniform(0, 15, (4, 2, 2))
@@ -64,6 +64,16 @@ def test_far_outside_is_judged_in_the_pixels_of_the_network():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_training_samples(shifted, Y + [500, 0])
+
+
+def test_images_that_are_larger_than_need_be_are_told_with_the_way_out():
+    large, y = np.zeros((4, 400, 600, 1), np.uint8), np.array([[[100, 200], [300, 200]]] * 4)
+    with pytest.warns(UserWarning, match="about 16 times as long as at a scale of 0.25") as record:
+        check_training_samples(large, y)
+    assert 'ImageResizer(scale="auto")' in str(record[0].message)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_training_samples(ImageResizer(scale="auto").fit_transform(large, y), y)
 
 
 def test_visibility_is_checked_and_sliced_with_the_samples():

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skpose.baseline import MeanPoseRegressor
-from skpose.preprocessing import ImageBatch, ImageCropper, ImageResizer
+from skpose.preprocessing import ImageBatch, ImageCropper, ImageResizer, working_scale
 
 POINTS = np.array([[10.3, 12.6], [15.0, 14.2], [18.5, 19.1]])
 
@@ -148,3 +149,66 @@ def test_exactly_one_of_scale_and_size(arguments, noise):
 def test_bad_parameters_are_refused(arguments, message, noise):
     with pytest.raises(ValueError, match=message):
         ImageResizer(**arguments).fit(noise)
+
+
+def pose(length, n_keypoints=5):
+    """Return poses along a line, `length` pixels long, and images of 480 x 640."""
+    along = np.linspace(50, 50 + length, n_keypoints)
+    keypoints = np.stack([along, np.full(n_keypoints, 100.0)], axis=1)
+    return np.tile(keypoints, (6, 1, 1)), np.zeros((6, 480, 640, 1), np.uint8)
+
+
+@pytest.mark.parametrize(("length", "scale"), [(400, 0.2), (160, 0.25), (80, 0.5), (50, 1), (9, 1)])
+def test_auto_keeps_the_animal_large_enough(length, scale):
+    y, X = pose(length)
+    resizer = ImageResizer(scale="auto").fit(X, y)
+    assert resizer.scale_ == working_scale(y, (480, 640)) == scale
+    batch = resizer.transform(X)
+    assert batch.image_size == (480 * scale, 640 * scale)
+    assert np.ptp(batch.to_batch(y)[0, :, 0]) >= min(length, 39.9)
+    np.testing.assert_allclose(batch.to_user(batch.to_batch(y)), y)
+
+
+def test_auto_keeps_neighbours_apart():
+    y, X = pose(400, n_keypoints=41)
+    assert ImageResizer(scale="auto").fit(X, y).scale_ == 0.5
+    y[:, 1::2] = np.nan  # every other one is not labelled
+    assert ImageResizer(scale="auto").fit(X, y).scale_ == 0.25
+    y[:, 1::2] = y[:, ::2][:, :-1]  # in one place with another one
+    assert ImageResizer(scale="auto").fit(X, y).scale_ == 0.25
+
+
+def test_auto_keeps_small_images_and_unknown_animals():
+    y, X = pose(100)
+    assert working_scale(y, (100, 640)) == 1
+    assert working_scale(y, (192, 640)) == 0.5
+    assert working_scale(y[:, :1], (480, 640)) == 1
+    assert working_scale(np.full((3, 4, 2), np.nan), (480, 640)) == 1
+    assert working_scale(np.full((3, 4, 2), 7.0), (480, 640)) == 1
+
+
+def test_auto_reads_labels_of_the_users_images():
+    y, X = pose(160)
+    half = ImageResizer(scale=0.5).transform(X)
+    resizer = ImageResizer(scale="auto").fit(half, y)
+    assert resizer.scale_ == 0.5
+    np.testing.assert_allclose(resizer.transform(half).to_user([[[0, 0]]] * 6)[0, 0], [1.5, 1.5])
+
+
+def test_auto_needs_labels():
+    y, X = pose(160)
+    with pytest.raises(ValueError, match=r"needs labels: fit\(X, y\)"):
+        ImageResizer(scale="auto").fit(X)
+    with pytest.raises(NotFittedError, match=r"call fit\(X, y\)"):
+        ImageResizer(scale="auto").transform(X)
+    with pytest.raises(ValueError, match="either `scale` or `image_size`"):
+        ImageResizer(scale="auto", image_size=(8, 8)).fit(X, y)
+    resizer = ImageResizer(scale="auto").fit(X, y)
+    assert not hasattr(clone(resizer), "scale_")
+
+
+def test_auto_learns_in_a_pipeline_and_in_each_fold():
+    y, X = pose(160)
+    pipeline = make_pipeline(ImageResizer(scale="auto"), MeanPoseRegressor()).fit(X, y)
+    assert pipeline[0].scale_ == 0.25
+    np.testing.assert_allclose(pipeline.predict(X), y)
