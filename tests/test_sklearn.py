@@ -75,7 +75,7 @@ def tell_parts(estimator, X, y):
         "score": estimator.score(X, y),
         "growth_rate": getattr(estimator.architecture_, "growth_rate", 0),
         "sigma": estimator.targets_.sigma,
-        "rotation": estimator.augmenters_[0].rotation,
+        "rotation": estimator.augmenters_[0].rotation_,
         "is_leap": type(estimator.architecture_).__name__ == "LEAP",
     }
 

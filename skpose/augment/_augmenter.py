@@ -1,13 +1,14 @@
 """The default augmentation: DeepPoseKit's, in one interpolation an image."""
 
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from skpose._types import Border, RandomState
 from skpose.augment import _geometric, _photometric
 from skpose.augment._base import BaseAugmenter
+from skpose.augment._pose_spread import PoseSpread, measure_spread
 from skpose.base import Interval, StrOptions
 from skpose.preprocessing._warp import apply_affine
 from skpose.skeleton import Skeleton
@@ -43,7 +44,12 @@ _RULES = {
 _NUMBER = Interval(Real, 0, None, closed="left")
 _PROBABILITY = Interval(Real, 0, 1, closed="both")
 
+_AUTO = StrOptions({"auto"})
+_MANY = 45.0  # degrees that few poses may hold and still be of an animal that turns
+_FROM_LABELS = ("fliplr", "flipud", "rotation", "scale", "translation")
+
 _Range = float | tuple[float, float] | None  # of magnitudes
+_RangeOrAuto = _Range | Literal["auto"]
 
 
 class Augmenter(BaseAugmenter):
@@ -52,25 +58,30 @@ class Augmenter(BaseAugmenter):
     Everything is drawn anew for each image. A number r for `rotation`, `scale`, `translation`,
     `shear`, `contrast` or `brightness` stands for the range from -r to r around no change; for the
     others, for the range from 0 to r. A tuple (low, high) is that range itself. 0 or None switches
-    a change off.
+    a change off. "auto" is read off the labels that `fit` is given: images are changed as far as
+    the labelled poses differ, and a little more.
 
     Parameters
     ----------
     skeleton : Skeleton, default=None
         Names the left/right partners, which change places in mirror images. An estimator gives its
         own skeleton's.
-    fliplr : float, default=0.5
-        Probability to mirror left and right.
-    flipud : float, default=0.5
-        Probability to mirror top and bottom. 0 for animals that are seen from the side and always
-        the right way up.
-    rotation : float, (float, float) or None, default=180
+    fliplr : float or "auto", default="auto"
+        Probability to mirror left and right. "auto": 0.5 if the skeleton names partners and
+        mirrored poses are like labelled ones, else 0.
+    flipud : float or "auto", default="auto"
+        Probability to mirror top and bottom; "auto" as for `fliplr`.
+    rotation : float, (float, float), "auto" or None, default="auto"
         Rotation about the middle of the image, in degrees, clockwise as seen. 180: from -180 to
-        180.
-    scale : float, (float, float) or None, default=0.1
-        Change of the factor of magnification. 0.1 is the same as (0.9, 1.1).
-    translation : float, (float, float) or None, default=0.05
+        180. "auto": 180 where poses are labelled in many directions or in too few images to tell;
+        otherwise as far as most poses are turned from the middle of all, and 5 degrees more, or 15
+        where only six are labelled; at least 10.
+    scale : float, (float, float), "auto" or None, default="auto"
+        Change of the factor of magnification. 0.1 is the same as (0.9, 1.1). "auto": as far as the
+        sizes of most poses differ, 0.1 to 0.3.
+    translation : float, (float, float), "auto" or None, default="auto"
         Shift, as a fraction of the image's width and of its height, drawn for each of the two.
+        "auto": half as far as the middles of nine of ten poses are apart, 0.05 to 0.1.
     shear : float, (float, float) or None, default=0
         Angle by which upright lines are slanted, in degrees.
     border : {"constant", "reflect", "replicate"}, default="replicate"
@@ -100,6 +111,13 @@ class Augmenter(BaseAugmenter):
     random_state : int, Generator, RandomState or None, default=None
         What the changes are drawn from, where the caller of `augment` does not say. Estimators do.
 
+    Attributes
+    ----------
+    fliplr_, flipud_, rotation_, scale_, translation_ : float, tuple or None
+        What the parameters of these names stand for, after `fit`.
+    choice_ : str
+        What was read off the labels and why, in a sentence; empty if nothing was.
+
     Raises
     ------
     ValueError
@@ -128,8 +146,13 @@ class Augmenter(BaseAugmenter):
     second time, at places where the confidence maps say that there are none; a constant would put
     hard edges into every turned image that no image shows in prediction.
 
-    The pixels are changed in the order of the parameters. The defaults for the geometry are those
-    of DeepPoseKit, which names the other changes but not their strength.
+    The directions of poses are those that align them to their mean (Procrustes analysis). A video
+    may show what the labels do not: an animal that is labelled upright and climbs later, say. Then
+    give `rotation` yourself.
+
+    The pixels are changed in the order of the parameters. Without labels, "auto" stands for the
+    geometry of DeepPoseKit: mirrors, where the skeleton names partners, a rotation of 180, a scale
+    of 0.1 and a translation of 0.05. It names the other changes, but not their strength.
 
     References
     ----------
@@ -154,9 +177,10 @@ class Augmenter(BaseAugmenter):
 
     _parameter_constraints = {
         "skeleton": [Skeleton, None],
-        "fliplr": [_PROBABILITY, None],
-        "flipud": [_PROBABILITY, None],
+        "fliplr": [_PROBABILITY, _AUTO, None],
+        "flipud": [_PROBABILITY, _AUTO, None],
         **{name: [_NUMBER, tuple, None] for name in _RULES},
+        **{name: [_NUMBER, tuple, _AUTO, None] for name in ("rotation", "scale", "translation")},
         "border": [StrOptions(set(_geometric.BORDERS))],
         "border_value": [Interval(Integral, 0, 255, closed="both")],
         "p": [_PROBABILITY, None],
@@ -169,11 +193,11 @@ class Augmenter(BaseAugmenter):
         self,
         skeleton: Skeleton | None = None,
         *,
-        fliplr: float = 0.5,
-        flipud: float = 0.5,
-        rotation: _Range = 180,
-        scale: _Range = 0.1,
-        translation: _Range = 0.05,
+        fliplr: float | Literal["auto"] = "auto",
+        flipud: float | Literal["auto"] = "auto",
+        rotation: _RangeOrAuto = "auto",
+        scale: _RangeOrAuto = "auto",
+        translation: _RangeOrAuto = "auto",
         shear: _Range = 0,
         border: Border = "replicate",
         border_value: int = 0,
@@ -208,6 +232,39 @@ class Augmenter(BaseAugmenter):
         self.block_size = block_size
         self.random_state = random_state
 
+    def _learn(self, images, keypoints):
+        self.__dict__.pop("_checked", None)
+        for name in _FROM_LABELS:
+            vars(self).pop(f"{name}_", None)
+        unset = [name for name in _FROM_LABELS if isinstance(getattr(self, name), str)]
+        self.choice_ = ""
+        chosen = self._defaults()
+        if unset and keypoints is not None and np.isfinite(keypoints).any():
+            swap_index = None if self.skeleton is None else np.asarray(self.skeleton.swap_index)
+            spread = measure_spread(keypoints, images.image_size, swap_index)
+            chosen = {
+                "fliplr": 0.5 * spread.mirrors[0],
+                "flipud": 0.5 * spread.mirrors[1],
+                "rotation": spread.rotation,
+                "scale": spread.scale,
+                "translation": spread.translation,
+            }
+            self.choice_ = _tell(unset, chosen, spread)
+        for name in _FROM_LABELS:
+            given = getattr(self, name)
+            setattr(self, f"{name}_", chosen[name] if isinstance(given, str) else given)
+
+    def _defaults(self):
+        """Return DeepPoseKit's geometry; without partners, a mirror would call a left leg right."""
+        mirrored = 0.5 if self.skeleton is not None and self.skeleton.has_swaps else 0.0
+        return {
+            "fliplr": mirrored,
+            "flipud": mirrored,
+            "rotation": 180,
+            "scale": 0.1,
+            "translation": 0.05,
+        }
+
     def _check(self):
         policy = self._policy()
         return policy["fliplr"] > 0 or policy["flipud"] > 0
@@ -218,10 +275,18 @@ class Augmenter(BaseAugmenter):
         last, policy = self.__dict__.get("_checked", ((), None))
         if len(last) != len(given) or any(a is not b for a, b in zip(given, last, strict=True)):
             self._validate_params()
-            policy = {name: _find_range(name, getattr(self, name)) for name in _RULES}
-            policy |= {name: getattr(self, name) or 0.0 for name in ("fliplr", "flipud", "p")}
+            values = {name: self._value(name) for name in self._parameter_constraints}
+            policy = {name: _find_range(name, values[name]) for name in _RULES}
+            policy |= {name: values[name] or 0.0 for name in ("fliplr", "flipud", "p")}
             self._checked = given, policy
         return policy
+
+    def _value(self, name):
+        """Return what a parameter stands for."""
+        value = getattr(self, name)
+        if not isinstance(value, str) or name not in _FROM_LABELS:
+            return value
+        return vars(self).get(f"{name}_", self._defaults()[name])
 
     def _augment(self, images, keypoints, rng):
         policy = self._policy()
@@ -255,3 +320,31 @@ def _find_range(name, value):
             f"{'' if rule.is_closed else ', both excluded'}. Give a smaller number, or (low, high)."
         )
     return float(low), float(high)
+
+
+def _tell(unset, chosen, spread: PoseSpread) -> str:
+    """Say what was read off the labels, and why."""
+    is_turned = chosen["rotation"] < 180
+    words = {
+        "rotation": f"turned by up to {chosen['rotation']:g} degrees",
+        "fliplr": "mirrored left to right" if chosen["fliplr"] else "",
+        "flipud": "mirrored top to bottom" if chosen["flipud"] else "",
+        "scale": f"magnified by {1 - chosen['scale']:g} to {1 + chosen['scale']:g}",
+        "translation": f"shifted by up to {100 * chosen['translation']:.0f} %",
+    }
+    told = [word for name, word in words.items() if name in unset and word]
+    if not told:
+        return ""
+    said = f"Images are {', '.join(told)}"
+    if "rotation" not in unset:
+        return f"{said}."
+    if is_turned:
+        return (
+            f"{said}: the {spread.n_poses} labelled poses lie within {spread.seen:.0f} degrees. If "
+            "the animal turns further in other frames, set rotation=180."
+        )
+    if spread.n_poses > 2 and spread.seen > _MANY:
+        return f"{said}: the labelled poses lie in many directions."
+    return (
+        f"{said}: labelled poses are too few, or too unlike, to tell in which directions they lie."
+    )

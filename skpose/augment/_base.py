@@ -19,6 +19,8 @@ class BaseAugmenter(ImageInputMixin, TransformerMixin, BaseEstimator, auto_wrap_
 
     A subclass has the parameters `skeleton` and `random_state`, and
 
+    - ``_learn(images, keypoints)`` takes from the labels, in pixels of the images as they are now,
+      what it may; keypoints is None where there are none;
     - ``_check()`` raises if a parameter is no good, and tells whether images may be mirrored, as
       far as that is known in advance;
     - ``_augment(images, keypoints, rng)`` gives new images, new keypoints under the names of
@@ -27,25 +29,31 @@ class BaseAugmenter(ImageInputMixin, TransformerMixin, BaseEstimator, auto_wrap_
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Images, y: Any = None) -> Self:
-        """Check the parameters; there is nothing to learn.
+        """Check the parameters, and read off the labels what is "auto".
 
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width, n_channels)
             The images.
-        y : ignored
-            For use in a Pipeline.
+        y : array-like of shape (n_samples, n_keypoints, 2), default=None
+            (x, y) in pixels of the user's images; NaN: not labelled.
 
         Returns
         -------
         self : object
         """
-        check_images(X)
+        images = ImageBatch.wrap(check_images(X))
+        if y is not None:
+            y = images.to_batch(check_keypoints(y, n_samples=len(images)))
+        self._learn(images, y)
         may_mirror = self._check()
         self.__dict__.pop("_has_warned", None)
         if may_mirror and self.skeleton is not None and not self.skeleton.has_swaps:
             self._warn_of_mirrors(stacklevel=4)
         return self
+
+    def _learn(self, images, keypoints):
+        pass
 
     def transform(self, X: Images) -> ImageBatch:
         """Hand on the images as they are: nothing is augmented in prediction.
@@ -68,8 +76,8 @@ class BaseAugmenter(ImageInputMixin, TransformerMixin, BaseEstimator, auto_wrap_
         ----------
         X : array-like of shape (n_samples, height, width, n_channels)
             The images.
-        y : ignored
-            For use in a Pipeline.
+        y : array-like of shape (n_samples, n_keypoints, 2), default=None
+            As in `fit`.
 
         Returns
         -------

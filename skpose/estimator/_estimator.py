@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import make_pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skpose._interrupts import interrupts_held
 from skpose._predictor import KeypointRegressorMixin, find_in_batches
-from skpose._types import Images, PathLike, RandomState
+from skpose._types import Images, ImageSize, PathLike, RandomState
 from skpose.base import (
     HasMethods,
     Interval,
     StrOptions,
     batch_slices,
     check_batch_size,
+    check_image_size,
     fit_context,
 )
 from skpose.estimator._export import write_onnx
@@ -77,8 +79,9 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         `downsample_factor`. A skeleton and image size that it lacks are given to it.
     augmenter : Augmenter, "auto" or None, default="auto"
         What is done to the images in training, afresh in every epoch. "auto": ``Augmenter()``,
-        mirroring only if the skeleton names left/right partners, unless the images bring augmenters
-        from a Pipeline. None: nothing.
+        which reads off the labels given to `fit` how far to turn, mirror, magnify and shift the
+        images (`partial_fit`: all the way round), unless they bring augmenters from a Pipeline.
+        None: nothing. One setting is set by ``set_params(augmenter__rotation=180)``.
     subpixel : bool or "auto", default="auto"
         Find peaks between the cells of the maps. "auto": unless the network is published with
         whole-cell maxima, as LEAP is.
@@ -123,7 +126,8 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
     targets_ : ConfidenceMaps
         The targets that were used, fitted.
     augmenters_ : list
-        The augmenters that were used.
+        The augmenters that were used, fitted: ``augmenters_[0].choice_`` says what was read off the
+        labels.
     model_ : keras.Model
         The trained network: images to the maps of each stage.
     n_keypoints_ : int
@@ -305,7 +309,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         elif self.early_stopping:
             indices, kept = self._split(len(samples.images), groups, int(seeds[0]), go_on)
             validation = samples.take(kept)
-        self._set_up(samples, int(seeds[1]), go_on)
+        self._set_up(samples, int(seeds[1]), go_on, labels=y)
         self.validation_indices_ = kept
         n_epochs = self.max_epochs
         if self._unfinished and self.n_iter_ < self.max_epochs:
@@ -368,8 +372,8 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             n_samples, self.validation_fraction, groups=groups, random_state=seed
         )
 
-    def _set_up(self, samples, seed, go_on):
-        augmenters = self._choose_augmenters(samples.images)
+    def _set_up(self, samples, seed, go_on, labels=None):
+        augmenters = self._choose_augmenters(samples.images, labels)
         settings = self._choose_settings(samples)
         if not go_on:
             self._trained = TrainedNetwork(settings, seed)
@@ -406,17 +410,19 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
                 "set warm_start=False and call fit."
             )
 
-    def _choose_augmenters(self, images):
+    def _choose_augmenters(self, images, labels):
         augmenters = list(images.augmenters)
         if isinstance(self.augmenter, str):
-            augmenters = augmenters or [default_augmenter(self.skeleton)]
+            augmenters = augmenters or [default_augmenter()]
         elif self.augmenter is not None:
             augmenters.append(self.augmenter)
         augmenters = [clone(augmenter) for augmenter in augmenters]
         for augmenter in augmenters:
             if augmenter.get_params(deep=False).get("skeleton", self.skeleton) is None:
                 augmenter.set_params(skeleton=self.skeleton)
-            augmenter.fit(images)
+            augmenter.fit(images, labels)
+            if self.verbose and getattr(augmenter, "choice_", ""):
+                print(augmenter.choice_)
         return augmenters
 
     def _fit_targets(self, samples):
@@ -453,9 +459,9 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         before = self.history_
         self._unfinished = True
 
-        def save_so_far(path):
+        def save_so_far(path, steps=()):
             self._record(run, before)
-            self.save(path, overwrite=True)
+            save(make_pipeline(*steps, self) if steps else self, path, overwrite=True)
 
         self._trained.train(
             run,
@@ -574,7 +580,9 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         """
         save(self, path, overwrite=overwrite)
 
-    def export(self, path: PathLike, *, overwrite: bool = False) -> None:
+    def export(
+        self, path: PathLike, *, overwrite: bool = False, input_size: ImageSize | None = None
+    ) -> None:
         """Write what `predict` does as an ONNX model, which other programs can run.
 
         `skpose.load` reads the file as a `skpose.runtime.ExportedPoseEstimator`, which predicts the
@@ -591,6 +599,10 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             The file, ending in ``.onnx``. It appears when it is complete.
         overwrite : bool, default=False
             Whether it may exist, and is replaced.
+        input_size : int or tuple of int, default=None
+            (height, width) of the images that `skpose.runtime.ExportedPoseEstimator` is given,
+            where an `ImageResizer` has made them smaller for `fit`: it resizes them in the same
+            way. The ONNX model itself takes the small ones. None: that of `fit`.
 
         Raises
         ------
@@ -604,8 +616,11 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             If `path` ends otherwise.
         """
         check_is_fitted(self)
+        *network_size, n_channels = self.image_shape_
+        input_size = network_size if input_size is None else check_image_size(input_size)
         description = {
-            "image_shape": list(self.image_shape_),
+            "image_shape": [*input_size, n_channels],
+            "network_size": network_size,
             "n_keypoints": self.n_keypoints_,
             "skeleton": None if self.skeleton is None else self.skeleton.to_dict(),
         }

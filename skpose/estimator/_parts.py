@@ -79,7 +79,7 @@ class PartsMixin:
         if part == "targets" and value is None:
             return default_targets(values["model"])
         if part == "augmenter" and isinstance(value, str):
-            return default_augmenter(values["skeleton"])
+            return default_augmenter()
         return value
 
 
@@ -88,11 +88,8 @@ def default_targets(model):
     return ConfidenceMaps(downsample_factor=get_architecture(model).default_downsample_factor)
 
 
-def default_augmenter(skeleton):
-    """Make the augmenter that suits a skeleton."""
+def default_augmenter():
+    """Make the augmenter that reads off the labels what to do."""
     from skpose.augment import Augmenter
 
-    # Without partners a mirror image would call a left leg right.
-    if skeleton is not None and skeleton.has_swaps:
-        return Augmenter()
-    return Augmenter(fliplr=0, flipud=0)
+    return Augmenter()

@@ -188,7 +188,7 @@ def test_bad_data(images, keypoints, error, message):
 
 
 def test_warns_of_mirrors_without_partners_once_per_fit():
-    data, augmenter = make_data(32), Augmenter()
+    data, augmenter = make_data(32), Augmenter(fliplr=0.5, flipud=0.5)
     with pytest.warns(UserWarning, match="no bodypart has a left/right partner. Assumed") as record:
         augmenter.augment(*data, random_state=0)
     assert record[0].filename == __file__
@@ -201,7 +201,7 @@ def test_warns_of_mirrors_without_partners_once_per_fit():
 
 
 def test_warns_in_fit_if_the_skeleton_names_no_partners():
-    data, augmenter = make_data(), Augmenter(MIDLINE)
+    data, augmenter = make_data(), Augmenter(MIDLINE, fliplr=0.5)
     with pytest.warns(UserWarning, match="lies on the midline") as record:
         augmenter.fit_transform(data[0])
     assert len(record) == 1
@@ -214,7 +214,8 @@ def test_warns_in_fit_if_the_skeleton_names_no_partners():
         ({"skeleton": FLY}, None),
         ({"skeleton": MIDLINE, "fliplr": 0, "flipud": 0}, None),
         ({"fliplr": None, "flipud": 0}, None),
-        ({}, [0, 1, 2]),
+        ({"skeleton": MIDLINE}, None),
+        ({"fliplr": 0.5}, [0, 1, 2]),
     ],
     ids=str,
 )
@@ -269,13 +270,14 @@ def test_copies_do_the_same(copy):
         np.testing.assert_array_equal(a, b)
 
 
-def test_hash_depends_on_the_parameters_alone():
+def test_hash_depends_on_the_parameters_and_the_labels_alone():
     data = make_data()
-    fresh = joblib.hash(Augmenter())
-    used = Augmenter().fit(data[0])
+    fresh = joblib.hash(Augmenter(fliplr=0.5).fit(data[0]))
+    used = Augmenter(fliplr=0.5).fit(data[0])
     with pytest.warns(UserWarning, match="Images are mirrored"):
         used.augment(*data, random_state=0)
     assert joblib.hash(used) == fresh
+    fresh = joblib.hash(Augmenter())
     others = [{"rotation": 90}, {"scale": (0.9, 1.1)}, {"skeleton": FLY}, {"random_state": 0}]
     hashes = {joblib.hash(Augmenter(**other)) for other in others}
     assert len(hashes | {fresh}) == len(others) + 1

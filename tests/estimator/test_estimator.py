@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from skpose import PoseEstimator, Skeleton
 from skpose.models import StackedDenseNet
-from skpose.preprocessing import ImageResizer
+from skpose.preprocessing import EgocentricAligner, ImageResizer
 from skpose.targets import ConfidenceMaps
 
 
@@ -199,9 +199,29 @@ def test_parts_that_were_used_stand_in_attributes(fitted, poses):
 def test_default_augmenter_mirrors_only_where_partners_are_known(poses):
     X, y = poses.images, poses.keypoints
     with_partners = small_estimator(augmenter="auto", max_epochs=1, skeleton=poses.skeleton)
-    assert with_partners.fit(X, y).augmenters_[0].fliplr > 0
+    assert with_partners.fit(X, y).augmenters_[0].fliplr_ > 0
     without = small_estimator(augmenter="auto", max_epochs=1)
-    assert without.fit(X, y).augmenters_[0].fliplr == 0
+    assert without.fit(X, y).augmenters_[0].fliplr_ == 0
+
+
+@pytest.mark.slow
+def test_default_augmenter_reads_the_labels_as_the_network_sees_them(capsys):
+    X, y = np.zeros((12, 32, 32, 1), np.uint8), np.random.default_rng(0).uniform(9, 22, (3, 2))
+    y = y + np.random.default_rng(1).uniform(-1, 1, (12, 3, 2))
+    angles = np.linspace(0, 6, 12)
+    aligner = EgocentricAligner(front=0, back=1, box_size=32)
+    turned = aligner.fit(X).transform(X, np.full((12, 2), 15.5), -angles)
+    estimator = small_estimator(augmenter="auto", max_epochs=1, verbose=1)
+    all_round = turned.to_user(y)  # in the user's images, not in those that the network sees
+    for images, keypoints in ((X, y), (turned, all_round)):
+        assert estimator.fit(images, keypoints).augmenters_[0].rotation_ < 60
+        assert "labelled poses lie within" in capsys.readouterr().out
+    assert estimator.fit(X, all_round).augmenters_[0].rotation_ == 180
+    capsys.readouterr()
+    estimator.set_params(augmenter__rotation=20, verbose=0).fit(X, all_round)
+    assert estimator.augmenters_[0].rotation_ == 20
+    assert estimator.augmenters_[0].translation_ >= 0.05
+    assert not capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["model__filters", "targets__sigma", "augmenter__rotation"])

@@ -1,0 +1,209 @@
+"""How labelled poses lie in their images: turned how far, how large, where, or mirrored."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["PoseSpread", "measure_spread"]
+
+_N_ROUNDS = 10
+_LIKE = 0.25  # of a pose's extent may differ from the mean pose, for it to have a direction
+_CHANCE = 0.001  # that poses turned anyhow would lie as close together as these
+_MARGIN = 5.0  # degrees beyond what the labels show
+_FEW = 60.0  # degrees more, over the number of poses
+_LEAST = 10.0  # degrees either way
+_WIDEST = 60.0  # degrees either way, from which on poses are turned all the way
+_BETTER = 0.5  # of what is left unexplained, where half of the poses are mirrored first
+_SIZES = 0.1, 0.3  # least and most change of the magnification
+_SHIFTS = 0.05, 0.1  # least and most shift
+
+
+class PoseSpread(NamedTuple):
+    """What labels show, with a margin.
+
+    Attributes
+    ----------
+    n_poses : int
+        Labelled poses with a direction.
+    seen : float
+        Degrees of the smallest sector that holds all their directions.
+    rotation : float
+        Degrees to turn images either way, 180 for all the way round.
+    scale : float
+        Change of the magnification.
+    translation : float
+        Shift as a fraction of the images' sides.
+    mirrors : tuple of bool
+        Whether poses mirrored left to right, and top to bottom, are like labelled ones.
+    """
+
+    n_poses: int
+    seen: float
+    rotation: float
+    scale: float
+    translation: float
+    mirrors: tuple[bool, bool]
+
+
+class _Fit(NamedTuple):
+    """How poses are turned and magnified from a mean pose."""
+
+    factors: np.ndarray  # (n,), complex; NaN for a pose without a direction
+    rest: np.ndarray  # (n,), what of its extent is not explained, 0..1
+
+
+def measure_spread(keypoints, image_size, swap_index=None):
+    """Read off labels what images of this kind look like.
+
+    Each pose is aligned to the mean pose (Procrustes analysis without reflection): by how much it
+    is turned and magnified for that is its direction and its size.
+
+    Parameters
+    ----------
+    keypoints : ndarray of shape (n_samples, n_keypoints, 2)
+        (x, y) in pixels; NaN: not labelled.
+    image_size : tuple of int
+        (height, width) in pixels.
+    swap_index : ndarray of int of shape (n_keypoints,), default=None
+        Left/right partners. None: there are none.
+
+    Returns
+    -------
+    PoseSpread
+    """
+    poses = keypoints[..., 0] + 1j * keypoints[..., 1]
+    swapped = poses if swap_index is None else poses[:, swap_index]
+    across = -np.conj(swapped)  # mirrored left to right
+    mean, fit = _align(poses)
+    either, fit_either = _align_either_way(poses, across)
+    goes_both_ways = _rest(fit_either) < _BETTER * _rest(fit)
+    if goes_both_ways:
+        mean, fit = either, fit_either
+    angles = np.degrees(np.angle(fit.factors[fit.rest < _LIKE]))
+    seen = _sector(angles)
+    have_directions = len(angles) >= np.isfinite(fit.rest).sum() / 2
+    rotation = _rotation(angles, seen) if have_directions else 180.0
+    partners = swap_index is not None and bool((swap_index != np.arange(len(swap_index))).any())
+    mirrors = (
+        partners and bool(goes_both_ways or _are_alike(fit, _fit(across, mean), rotation)),
+        partners and _are_alike(fit, _fit(-across, mean), rotation),
+    )
+    return PoseSpread(
+        len(angles), seen, rotation, _scale(fit), _translation(keypoints, image_size), mirrors
+    )
+
+
+def _fit(poses, mean):
+    """Fit the mean pose to poses, each by the keypoints that both have."""
+    known = ~np.isnan(poses) & ~np.isnan(mean)
+    n_known = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    pose, like = np.where(known, poses, 0), np.where(known, mean, 0)
+    pose = np.where(known, pose - pose.sum(axis=1, keepdims=True) / n_known, 0)
+    like = np.where(known, like - like.sum(axis=1, keepdims=True) / n_known, 0)
+    product = (np.conj(like) * pose).sum(axis=1)
+    extent, of_pose = ((np.abs(v) ** 2).sum(axis=1) for v in (like, pose))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factors = product / extent
+        rest = 1 - np.abs(product) ** 2 / (extent * of_pose)
+    return _Fit(factors, np.where(np.isfinite(rest), rest, np.nan))
+
+
+def _align(poses):
+    """Return the mean pose, turned as most of them are, and how each is turned from it."""
+    mean = poses[np.argmax((~np.isnan(poses)).sum(axis=1))]
+    for _ in range(_N_ROUNDS):
+        mean = _mean_of(poses, mean)
+    return mean, _fit(poses, mean)
+
+
+def _align_either_way(poses, across):
+    """The same, with each pose mirrored first that is then more like the mean, as seen from a side.
+
+    The mean begins with one pose: the mean of poses that go both ways is like neither.
+    """
+    mean = poses[np.argmax((~np.isnan(poses)).sum(axis=1))]
+    best = poses
+    for _ in range(_N_ROUNDS):
+        plain, other = _fit(poses, mean), _fit(across, mean)
+        is_other = (other.rest < plain.rest)[:, None]
+        best = np.where(is_other, across, poses)
+        mean = _mean_of(best, mean)
+    return mean, _fit(best, mean)
+
+
+def _mean_of(poses, mean):
+    """Return the mean of poses, each moved, turned and magnified to the mean of before."""
+    fit = _fit(poses, mean)
+    known = ~np.isnan(poses) & ~np.isnan(mean)
+    n_known = np.maximum(known.sum(axis=1), 1)
+    centre = np.where(known, poses, 0).sum(axis=1) / n_known
+    place = np.where(known, mean, 0).sum(axis=1) / n_known
+    usable = np.isfinite(fit.rest) & (np.abs(fit.factors) > 0)
+    if not usable.any():
+        return mean
+    moved = (poses[usable] - centre[usable, None]) / fit.factors[usable, None]
+    moved += place[usable, None]
+    n = (~np.isnan(moved)).sum(axis=0)
+    total = np.nansum(moved, axis=0)
+    return np.where(n > 0, total / np.maximum(n, 1), mean)
+
+
+def _rest(fit):
+    rest = fit.rest[np.isfinite(fit.rest)]
+    return np.median(rest) if len(rest) else 0.0
+
+
+def _sector(angles):
+    """Return the degrees of the smallest sector that holds all angles; 360 without any."""
+    if not len(angles):
+        return 360.0
+    angles = np.sort(angles % 360)
+    gaps = np.diff(np.append(angles, angles[0] + 360))
+    return float(360 - gaps.max())
+
+
+def _rotation(angles, seen):
+    """Return how far to turn images either way, for poses whose directions lie in a sector.
+
+    Few poses may lie close together by chance: then all the way.
+    """
+    n_poses = len(angles)
+    if n_poses < 3 or n_poses * (seen / 360) ** (n_poses - 1) > _CHANCE:
+        return 180.0
+    turns = np.exp(1j * np.radians(angles))
+    from_middle = np.degrees(np.abs(np.angle(turns * np.conj(turns.mean()))))
+    # As far as directions reach that are spread evenly and vary as much as these: limbs that move
+    # let single poses seem turned further than they are.
+    reach = np.sqrt(3 * np.mean(from_middle**2)) * (n_poses + 1) / (n_poses - 1)
+    rotation = max(reach + _MARGIN + _FEW / n_poses, _LEAST)
+    return 180.0 if max(rotation, from_middle.max()) > _WIDEST else float(np.ceil(rotation))
+
+
+def _are_alike(fit, mirrored, rotation):
+    """Whether mirrored poses are as like the mean pose, and turned no further, as labelled ones."""
+    usable = np.isfinite(fit.rest) & np.isfinite(mirrored.rest)
+    if not usable.any():
+        return False
+    # Half of the mirrors may be no more unlike the mean than one in ten of the labelled poses.
+    is_like = np.median(mirrored.rest[usable]) <= np.quantile(fit.rest[usable], 0.9) + 1e-9
+    middle = np.angle(np.nansum(fit.factors[usable] / np.abs(fit.factors[usable])))
+    turned = np.degrees(np.angle(mirrored.factors[usable] * np.exp(-1j * middle)))
+    return bool(is_like and np.median(np.abs(turned)) <= rotation)
+
+
+def _scale(fit):
+    sizes = np.log(np.abs(fit.factors[fit.rest < _LIKE]))
+    sizes = sizes[np.isfinite(sizes)]
+    reach = np.sqrt(3) * np.std(sizes) if len(sizes) > 1 else 0.0
+    return float(np.round(np.clip(np.expm1(reach), *_SIZES), 2))
+
+
+def _translation(keypoints, image_size):
+    """Return half of how far the middles of poses are apart, as a fraction of the images' sides."""
+    known = np.isfinite(keypoints).all(axis=2)
+    some = known.any(axis=1)
+    if some.sum() < 2:
+        return _SHIFTS[0]
+    middles = np.nanmean(keypoints[some], axis=1) / np.array(image_size[::-1])
+    low, high = np.quantile(middles, [0.05, 0.95], axis=0)
+    return float(np.round(np.clip((high - low).max() / 2, *_SHIFTS), 2))
