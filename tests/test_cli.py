@@ -11,8 +11,10 @@ from sklearn.pipeline import make_pipeline
 import skpose
 from skpose import Skeleton, _demo
 from skpose.cli import _train, main
-from skpose.datasets import make_poses, write_annotations
+from skpose.datasets import make_poses, read_annotations, write_annotations
+from skpose.metrics import mean_keypoint_error
 from skpose.preprocessing import ImageResizer
+from skpose.video_poses import PoseStream
 
 SMALL = [
     "--set",
@@ -248,7 +250,70 @@ def test_a_saved_pipeline_is_taken_like_an_estimator(model_file, labels, videos,
     outputs = [run("evaluate", path, labels) for path in (model_file, tmp_path / "pipeline.skpose")]
     assert outputs[0] == outputs[1]
     run("predict", tmp_path / "pipeline.skpose", videos[0], "-o", tmp_path / "poses.csv")
-    assert "without steps" in run("export", tmp_path / "pipeline.skpose", "a.onnx", ok=False)
+    assert "one ImageResizer that" in run("export", tmp_path / "pipeline.skpose", "a", ok=False)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Labels of images that are larger than need be, a video of such, and a model."""
+    folder = tmp_path_factory.mktemp("large")
+    poses = make_poses(8, (128, 160), random_state=0, return_bunch=True)
+    keypoints = poses.keypoints
+    write_annotations(folder / "labels.h5", poses.images, keypoints, skeleton=poses.skeleton)
+    write_video(folder / "mouse.mkv", poses.images)
+    output = run("train", folder / "labels.h5", folder / "model.skpose", "--epochs", 1, *SMALL)
+    assert "The network sees images of 96 x 120 pixels (--scale 0.75), as few as" in output
+    return folder
+
+
+@pytest.mark.slow
+def test_train_makes_images_as_small_as_the_labels_allow(large):
+    model = skpose.load(large / "model.skpose")
+    assert model[-1].image_shape_ == (96, 120, 1)
+    output = run("evaluate", large / "model.skpose", large / "labels.h5")
+    keypoints = read_annotations(large / "labels.h5").keypoints
+    images = read_annotations(large / "labels.h5").images
+    mean = mean_keypoint_error(keypoints, model.predict(images))  # in pixels of the large images
+    (line,) = [line for line in output.splitlines() if line.startswith("all bodyparts")]
+    assert float(line.split()[3]) == pytest.approx(mean, abs=0.01)
+
+
+@pytest.mark.slow
+def test_an_exported_model_resizes_as_the_model_does(large, tmp_path):
+    exported = tmp_path / "mouse.onnx"
+    output = run("export", large / "model.skpose", exported)
+    assert "takes images of 128 x 160 pixels" in output
+    tables = []
+    for path in (large / "model.skpose", exported):
+        out = tmp_path / f"{path.suffix[1:]}.csv"
+        run("predict", path, large / "mouse.mkv", "-o", out)
+        tables.append(pd.read_csv(out, header=[0, 1, 2], index_col=0))
+    np.testing.assert_allclose(tables[1], tables[0], atol=0.05)
+    assert "8 frames" in run("evaluate", exported, large / "labels.h5")
+    frames = read_annotations(large / "labels.h5").images[:3]
+    found = list(PoseStream(skpose.load(exported), frames, drop=False))
+    expected = skpose.load(large / "model.skpose").predict(frames)
+    np.testing.assert_allclose([pose.keypoints for pose in found], expected, atol=0.05)
+
+
+@pytest.mark.slow
+def test_train_goes_on_at_the_scale_that_it_began_with(large, tmp_path):
+    path = tmp_path / "model.skpose"
+    path.write_bytes((large / "model.skpose").read_bytes())
+    refused = run("train", large / "labels.h5", path, "--resume", "--scale", "0.5", ok=False)
+    assert "--scale does not apply to --resume" in refused
+    run("train", large / "labels.h5", path, "--resume", "--epochs", 2)
+    model = skpose.load(path)
+    assert (model[0].scale_, model[-1].n_iter_) == (0.75, 3)
+
+
+@pytest.mark.slow
+def test_the_scale_is_chosen(large, tmp_path):
+    arguments = ["train", large / "labels.h5", tmp_path / "m.skpose", "--epochs", 1, *SMALL]
+    for scale in ("0", "half", "nan"):
+        assert "neither a factor above 0" in run(*arguments, "--scale", scale, ok=False)
+    assert "--scale" not in run(*arguments, "--scale", "1")
+    assert skpose.load(tmp_path / "m.skpose").image_shape_ == (128, 160, 1)
 
 
 def test_commands_stand_in_the_order_of_work_and_no_line_is_cut():
@@ -302,16 +367,16 @@ def test_a_model_that_cannot_be_saved_in_its_place_is_saved_elsewhere(tmp_path, 
     monkeypatch.setattr("tempfile.gettempdir", lambda: tmp_path / "other")
     written = []
 
-    class Trained:
-        def save(self, path, overwrite=False):
-            if path.parent.name == "full":
-                raise OSError(28, "No space left on device", str(path))
-            written.append(path)
+    def write(model, path, overwrite=False):
+        if path.parent.name == "full":
+            raise OSError(28, "No space left on device", str(path))
+        written.append(path)
 
+    monkeypatch.setattr("skpose.saving.save", write)
     with pytest.raises(
         click.ClickException, match=r"No space left .* The trained model is in"
     ) as e:
-        _train._save(Trained(), tmp_path / "full" / "fly.skpose")
+        _train._save("what was trained", tmp_path / "full" / "fly.skpose")
     assert str(written[0]) in str(e.value)
     assert written[0].name == "fly.skpose"
     assert written[0].parent.parent == tmp_path / "other"

@@ -104,9 +104,10 @@ def test_only_one_module_imports_private_names_of_scikit_learn():
     assert found == {"base.py"}
 
 
-def test_import_is_light():
+@pytest.mark.parametrize("module", ["skpose", "skpose.cli"])
+def test_import_is_light(module):
     code = (
-        "import sys; import skpose;"
+        f"import sys; import {module};"
         "heavy = {'tensorflow', 'keras', 'matplotlib', 'imgaug', 'cv2', 'sklearn', 'pandas'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -13,8 +13,25 @@ from skpose.cli._shared import (
     label_options,
     names_of,
     read_labels,
+    refuse,
     score_table,
 )
+
+
+class _Scale(click.ParamType):
+    name = "FACTOR|auto"
+
+    def convert(self, value, param, ctx):
+        try:
+            scale = value if value == "auto" else float(value)
+        except ValueError:
+            scale = 0
+        if scale != "auto" and not 0 < scale < float("inf"):
+            self.fail(f"{value!r} is neither a factor above 0 nor auto.", param, ctx)
+        return scale
+
+
+SCALE = _Scale()
 
 
 @click.command()
@@ -26,6 +43,12 @@ from skpose.cli._shared import (
 )
 @click.option("--epochs", type=click.IntRange(1), help="The most epochs of training.")
 @click.option("--batch-size", type=click.IntRange(1), help="Images a step.")
+@click.option(
+    "--scale",
+    type=SCALE,
+    help="Pixels that the network sees per pixel of the images, such as 0.5; or auto, the default: "
+    "as few as the labels allow.",
+)
 @click.option("--seed", type=int, default=None, help="Makes the training reproducible.")
 @click.option(
     "--set",
@@ -36,52 +59,85 @@ from skpose.cli._shared import (
 )
 @click.option("--resume", is_flag=True, help="Go on with the training that MODEL_FILE has.")
 @click.option("--overwrite", is_flag=True, help="Replace MODEL_FILE if it exists.")
-def train(labels, model_file, skeleton, resume, overwrite, **options):
+def train(labels, model_file, skeleton, scale, resume, overwrite, **options):
     """Train a network on LABELS and keep it in MODEL_FILE.
 
     LABELS is an annotation set (HDF5), a DeepLabCut project (its folder, its config.yaml or a
     CollectedData file) or a COCO file (JSON). The model is saved every minute while it is trained;
     Ctrl-C stops and keeps the best epoch.
+
+    Images that are larger than the labels need are made smaller for the network; commands that
+    predict take images of the original size, and give poses in its pixels.
     """
+    from sklearn.pipeline import make_pipeline
+
     import skpose
+    from skpose._predictor import Predictor
     from skpose.estimator import Checkpoint
 
     if model_file.exists() and not (resume or overwrite):
         raise click.ClickException(
             f"{model_file} exists. Use --resume to go on with it, or --overwrite to replace it."
         )
-    checkpoint = Checkpoint(model_file, overwrite=resume or overwrite)
-    estimator = skpose.load(model_file).set_params(warm_start=True) if resume else None
+    if resume:
+        refuse({"--scale"}, "to --resume: the network goes on with the scale that it has")
+    before = skpose.load(model_file) if resume else None
     of_labels = {name: options.pop(name) for name in LABEL_OPTIONS}
-    data = read_labels(labels, skeleton, of_labels, estimator)
-    if estimator is None:
-        estimator = skpose.PoseEstimator(skeleton=data.skeleton)
+    data = read_labels(labels, skeleton, of_labels, before)
+    if before is None:
+        steps, estimator = _resizing(data, scale), skpose.PoseEstimator(skeleton=data.skeleton)
+    else:
+        steps, estimator = Predictor(before).steps, Predictor(before).last
+        estimator.set_params(warm_start=True)
+    checkpoint = Checkpoint(model_file, overwrite=resume or overwrite, steps=steps)
     estimator.set_params(**_settings(options), callbacks=[checkpoint], verbose=1)
     groups = data.get("groups")
     if groups is not None and len(set(groups)) < 2:
         groups = None  # frames of one video can only be divided among themselves
-    estimator.fit(data.images, data.keypoints, groups=groups, visibility=data.visibility)
+    images = data.images
+    for step in steps:
+        images = step.transform(images)
+    estimator.fit(images, data.keypoints, groups=groups, visibility=data.visibility)
     estimator.set_params(callbacks=None, warm_start=False)
-    _save(estimator, model_file)
+    model = make_pipeline(*steps, estimator) if steps else estimator
+    _save(model, model_file)
     kept = estimator.validation_indices_
     if len(kept):
-        errors = errors_of(estimator, data.images[kept], data.keypoints[kept])
+        errors = errors_of(model, data.images[kept], data.keypoints[kept])
         click.echo(f"{len(kept)} frames that were kept back:")
-        click.echo(score_table(errors, names_of(estimator, data.images)))
+        click.echo(score_table(errors, names_of(model, data.images)))
     click.echo(f"The model is in {model_file}")
 
 
-def _save(estimator, model_file):
+def _resizing(data, scale):
+    """Return the steps that make images smaller before the network sees them."""
+    from skpose.preprocessing import ImageResizer
+
+    resizer = ImageResizer(scale="auto" if scale is None else scale)
+    resizer.fit(data.images, data.keypoints)
+    if resizer.scale_ == 1:
+        return []
+    height, width = resizer.transform(data.images).image_size
+    click.echo(
+        f"The network sees images of {height} x {width} pixels (--scale {resizer.scale_:g})"
+        f"{', as few as the labels allow' if scale in (None, 'auto') else ''}."
+    )
+    return [resizer]
+
+
+def _save(model, model_file):
     """Save what was trained; elsewhere if that fails, so that hours of training are not lost."""
+    from skpose.saving import save
+
     try:
-        estimator.save(model_file, overwrite=True)  # the checkpoint's, or what it may replace
+        save(model, model_file, overwrite=True)  # the checkpoint's, or what it may replace
         return
     except OSError as error:
         said = str(error)
     for folder in (tempfile.gettempdir(), Path.home(), Path.cwd()):
         with suppress(OSError):
             elsewhere = Path(tempfile.mkdtemp(prefix="skpose-", dir=folder), model_file.name)
-            estimator.save(elsewhere)
+            save(model, elsewhere)
             raise click.ClickException(f"{said} The trained model is in {elsewhere} instead.")
     raise click.ClickException(said)
 

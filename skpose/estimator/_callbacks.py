@@ -1,6 +1,7 @@
 """What happens between two epochs: the best one is kept, a person is told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 import time
 from typing import Any
 import warnings
@@ -99,6 +100,8 @@ class Checkpoint(keras.callbacks.Callback):
         Least time between two savings in seconds.
     overwrite : bool, default=False
         Whether the file may exist before the training, as when that goes on from it.
+    steps : sequence of transformers, default=()
+        Fitted steps of a Pipeline before the estimator; the file then holds that Pipeline.
 
     Raises
     ------
@@ -119,17 +122,25 @@ class Checkpoint(keras.callbacks.Callback):
     >>> estimator = PoseEstimator(callbacks=[Checkpoint("fly.skpose")])
     """
 
-    def __init__(self, path: PathLike, *, interval: float = 60.0, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        path: PathLike,
+        *,
+        interval: float = 60.0,
+        overwrite: bool = False,
+        steps: Sequence[Any] = (),
+    ) -> None:
         super().__init__()
         check_model_path(path, overwrite=overwrite)  # before the training, not after a minute of it
         self.path = path
         self.interval = interval
+        self.steps = steps
         self._save: Any = None
         self._last: Any = None
 
-    def set_save(self, save: Callable[[PathLike], None]) -> None:
-        """Take the function that writes the estimator as it is now to a path."""
-        self._save = save
+    def set_save(self, save: Callable[..., None]) -> None:
+        """Take the function that writes the estimator as it is now, behind `steps`, to a path."""
+        self._save = partial(save, steps=self.steps) if self.steps else save
         self._last = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

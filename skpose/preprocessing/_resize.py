@@ -44,6 +44,8 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
     ----------
     scale_ : float
         What `scale` stands for, after `fit`; only where `scale` is given.
+    input_size_ : tuple of int
+        (height, width) of the images that `fit` was given.
 
     Raises
     ------
@@ -108,14 +110,15 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         self
         """
         batch = ImageBatch.wrap(X)
-        vars(self).pop("scale_", None)
+        self.__dict__.pop("scale_", None)
+        self.input_size_ = batch.image_size
         if self.scale == "auto" and self.image_size is None:
             if y is None:
                 raise ValueError('ImageResizer(scale="auto") needs labels: fit(X, y).')
             keypoints = batch.to_batch(check_keypoints(y, n_samples=len(batch)))
             self.scale_ = working_scale(keypoints, batch.image_size)
-        elif self.scale is not None:
-            self.scale_ = self.scale
+        elif isinstance(self.scale, Real):
+            self.scale_ = float(self.scale)
         self._sizes(batch.image_size)
         return self
 

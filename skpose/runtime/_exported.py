@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from skpose._predictor import KeypointRegressorMixin, find_in_batches
 from skpose._types import Images, PathLike
 from skpose.base import StrOptions
-from skpose.preprocessing import ImageBatch
+from skpose.preprocessing import ImageBatch, ImageResizer
 from skpose.runtime._onnxruntime import read_description, start_onnxruntime
 from skpose.runtime._openvino import start_openvino
 from skpose.skeleton import Skeleton
@@ -144,7 +144,7 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width, n_channels)
-            uint8 images, of the size that the estimator was fitted on.
+            uint8 images, of the size that the estimator, or the Pipeline with it, was fitted on.
         return_confidence : bool, default=False
             Whether to give the confidences too.
         batch_size : int, default=None
@@ -166,6 +166,10 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
                 f"are {batch.shape[1]} x {batch.shape[2]}. Crop or resize them in a Pipeline, or "
                 "use the estimator itself, which takes any size."
             )
+        # Files of before had no size of their own for the network.
+        network_size = tuple(session.description.get("network_size", batch.image_size))
+        if network_size != batch.image_size:
+            batch = ImageResizer(image_size=network_size).transform(batch)
         keypoints, confidence = find_in_batches(
             session.run, batch, self.n_keypoints_, batch_size=batch_size
         )

@@ -177,6 +177,17 @@ def test_checkpoint_is_a_model_that_training_goes_on_from(blobs, tmp_path):
     assert_array_equal(revived.validation_indices_, estimator.validation_indices_)
 
 
+@pytest.mark.slow
+def test_checkpoint_keeps_the_steps_before_the_estimator(blobs, tmp_path):
+    X, y = blobs
+    resizer = ImageResizer(scale=0.5).fit(X)
+    checkpoint = Checkpoint(tmp_path / "model.skpose", interval=0, steps=[resizer])
+    estimator = small_estimator(max_epochs=1, callbacks=[checkpoint])
+    estimator.fit(resizer.transform(X), y)
+    revived = skpose.load(tmp_path / "model.skpose")
+    assert_array_equal(revived.predict(X), make_pipeline(resizer, estimator).predict(X))
+
+
 def test_a_checkpoint_that_cannot_be_written_costs_no_training(tmp_path):
     checkpoint = Checkpoint(tmp_path / "model.skpose", interval=0)
 
