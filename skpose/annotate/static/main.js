@@ -71,7 +71,10 @@ class Page {
     this.told = new Map();
     if (has("frame")) this.drawFrame();
     if (has("frames")) this.frames.update();
-    if (has("frame", "keypoints", "active")) this.overlay.draw();
+    if (has("frame", "keypoints", "active")) {
+      this.overlay.draw();
+      this.drawDragged();
+    }
     if (has("frame", "keypoints", "active", "mode")) {
       this.keypoints.draw();
       describe(this.store);
@@ -212,12 +215,20 @@ class Page {
     drag.hasMoved = true;
     const at = [drag.from[0] + dx, drag.from[1] + dy];
     drag.at = event.shiftKey ? at : clampToImage(at, this.store.size);
-    this.overlay.drawMoved(drag.k, drag.at);
+    this.drawDragged();
   }
 
   movePose(drag, place) {
     const { scale } = this.view.transform;
     drag.shift = [(place[0] - drag.place[0]) / scale, (place[1] - drag.place[1]) / scale];
+    this.drawDragged();
+  }
+
+  // What is under the hand stands where the hand is, whatever else is drawn.
+  drawDragged() {
+    const { drag } = this;
+    if (drag?.hasMoved) this.overlay.drawMoved(drag.k, drag.at);
+    if (!drag?.shift) return;
     drag.points.forEach((point, k) => {
       if (hasPlace(point)) this.overlay.drawMoved(k, this.shifted(drag, point));
     });

@@ -103,7 +103,10 @@ export class Store {
   async fetchRecord(frame, isStale = false) {
     if (this.records.has(frame) && !isStale) return;
     const record = await getJson(`api/frames/${frame}`);
-    if (frame === this.frame && this.isHeld) return; // it is told again after the drag
+    if (frame === this.frame && this.isHeld && this.records.has(frame)) {
+      this.isStale = true; // it is fetched again after the drag
+      return;
+    }
     if (record.version < (this.settled.get(frame) ?? 0)) {
       await this.fetchRecord(frame, true); // it was overtaken by an edit of this page
       return;
@@ -230,20 +233,21 @@ export class Store {
       this.tell("message", `Nothing is left to be ${word}.`);
       return;
     }
-    to.push(step);
     if (step.frame !== this.frame) await this.go(step.frame);
     if (this.frame !== step.frame || !this.record) { // it cannot be shown, which `go` has told
-      to.splice(to.indexOf(step), 1);
       from.push(step);
+      this.tell("mode");
       return;
     }
+    to.push(step);
     this.active = step[side][0][0];
     this.write(step[side]);
   }
 
   settle(edit, { version, conflicts, refused }) {
     for (const [frame] of edit.set) if (version) this.settled.set(frame, version);
-    if (version === this.version + 1) this.version = version; // nobody else was in between
+    // It was written, and nobody else was in between: all of it may be a conflict.
+    if (version === this.version + 1 && !conflicts.length) this.version = version;
     if (refused) this.tell("message", `The server has refused an edit: ${refused}`);
     for (const [frame, k, ...state] of conflicts) {
       const record = this.records.get(frame);
