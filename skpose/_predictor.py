@@ -126,8 +126,10 @@ class Predictor:
 
     @property
     def image_size(self):
-        """tuple of (height, width) or None: size of images in `fit`; None behind other steps."""
-        shape = None if self.steps else getattr(self.last, "image_shape_", None)
+        """tuple of (height, width) or None: size of images in `fit`; None where steps hide it."""
+        if self.steps:
+            return getattr(self.steps[0], "input_size_", None) if len(self.steps) == 1 else None
+        shape = getattr(self.last, "image_shape_", None)
         return None if shape is None else tuple(shape[:2])
 
     def names(self, frame=None):
@@ -211,7 +213,7 @@ class Predictor:
         """Return a text that is the same for estimators that predict the same."""
         last = self.last
         last = last.fingerprint() if hasattr(last, "fingerprint") else joblib.hash(last)
-        steps = [(type(step).__name__, vars(step)) for step in self.steps]
+        steps = [(type(step).__name__, {**vars(step), "input_size_": None}) for step in self.steps]
         return joblib.hash([steps, last])
 
 

@@ -1,4 +1,5 @@
 from types import SimpleNamespace
+import warnings
 
 import click
 from click.testing import CliRunner
@@ -10,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 import skpose
 from skpose import Skeleton, _demo
+from skpose.augment import Augmenter
 from skpose.cli import _train, main
 from skpose.datasets import make_poses, read_annotations, write_annotations
 from skpose.metrics import mean_keypoint_error
@@ -308,11 +310,22 @@ def test_train_goes_on_at_the_scale_that_it_began_with(large, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_scale_is_chosen(large, tmp_path):
+def test_train_goes_on_with_a_pipeline_that_it_knows_only(model_file, labels, tmp_path):
+    steps = ImageResizer(scale=1), Augmenter(rotation=5), skpose.load(model_file)
+    skpose.save(make_pipeline(*steps), tmp_path / "pipeline.skpose")
+    refused = run("train", labels, tmp_path / "pipeline.skpose", "--resume", ok=False)
+    assert "what goes on is a PoseEstimator, alone or behind one ImageResizer" in refused
+
+
+@pytest.mark.slow
+def test_the_scale_is_chosen(large, tmp_path, monkeypatch):
     arguments = ["train", large / "labels.h5", tmp_path / "m.skpose", "--epochs", 1, *SMALL]
     for scale in ("0", "half", "nan"):
         assert "neither a factor above 0" in run(*arguments, "--scale", scale, ok=False)
-    assert "--scale" not in run(*arguments, "--scale", "1")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Images of")
+        monkeypatch.setattr("skpose.estimator._samples._MUCH", 0.9)
+        assert "--scale" not in run(*arguments, "--scale", "1")
     assert skpose.load(tmp_path / "m.skpose").image_shape_ == (128, 160, 1)
 
 

@@ -45,7 +45,6 @@ _NUMBER = Interval(Real, 0, None, closed="left")
 _PROBABILITY = Interval(Real, 0, 1, closed="both")
 
 _AUTO = StrOptions({"auto"})
-_MANY = 45.0  # degrees that few poses may hold and still be of an animal that turns
 _FROM_LABELS = ("fliplr", "flipud", "rotation", "scale", "translation")
 
 _Range = float | tuple[float, float] | None  # of magnitudes
@@ -59,7 +58,7 @@ class Augmenter(BaseAugmenter):
     `shear`, `contrast` or `brightness` stands for the range from -r to r around no change; for the
     others, for the range from 0 to r. A tuple (low, high) is that range itself. 0 or None switches
     a change off. "auto" is read off the labels that `fit` is given: images are changed as far as
-    the labelled poses differ, and a little more.
+    most labelled poses differ, and a little more.
 
     Parameters
     ----------
@@ -240,7 +239,7 @@ class Augmenter(BaseAugmenter):
         self.choice_ = ""
         chosen = self._defaults()
         if unset and keypoints is not None and np.isfinite(keypoints).any():
-            swap_index = None if self.skeleton is None else np.asarray(self.skeleton.swap_index)
+            swap_index = self._find_partners(None, keypoints.shape[1])
             spread = measure_spread(keypoints, images.image_size, swap_index)
             chosen = {
                 "fliplr": 0.5 * spread.mirrors[0],
@@ -343,7 +342,7 @@ def _tell(unset, chosen, spread: PoseSpread) -> str:
             f"{said}: the {spread.n_poses} labelled poses lie within {spread.seen:.0f} degrees. If "
             "the animal turns further in other frames, set rotation=180."
         )
-    if spread.n_poses > 2 and spread.seen > _MANY:
+    if spread.is_turning:
         return f"{said}: the labelled poses lie in many directions."
     return (
         f"{said}: labelled poses are too few, or too unlike, to tell in which directions they lie."

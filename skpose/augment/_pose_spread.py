@@ -13,7 +13,10 @@ _MARGIN = 5.0  # degrees beyond what the labels show
 _FEW = 60.0  # degrees more, over the number of poses
 _LEAST = 10.0  # degrees either way
 _WIDEST = 60.0  # degrees either way, from which on poses are turned all the way
+_MANY = 45.0  # degrees that few poses may hold and still be of an animal that turns
 _BETTER = 0.5  # of what is left unexplained, where half of the poses are mirrored first
+_ROUNDING = 1e-6, 0.01  # parts of an extent, of one pose and of most, that tell nothing
+_SHAPED = 3  # keypoints without which a pose has no shape that a mirror would change
 _SIZES = 0.1, 0.3  # least and most change of the magnification
 _SHIFTS = 0.05, 0.1  # least and most shift
 
@@ -31,6 +34,8 @@ class PoseSpread(NamedTuple):
         Degrees to turn images either way, 180 for all the way round.
     scale : float
         Change of the magnification.
+    is_turning : bool
+        Whether they lie in many directions, for all that few poses can tell.
     translation : float
         Shift as a fraction of the images' sides.
     mirrors : tuple of bool
@@ -41,6 +46,7 @@ class PoseSpread(NamedTuple):
     seen: float
     rotation: float
     scale: float
+    is_turning: bool
     translation: float
     mirrors: tuple[bool, bool]
 
@@ -74,22 +80,34 @@ def measure_spread(keypoints, image_size, swap_index=None):
     poses = keypoints[..., 0] + 1j * keypoints[..., 1]
     swapped = poses if swap_index is None else poses[:, swap_index]
     across = -np.conj(swapped)  # mirrored left to right
+    has_shape = (~np.isnan(poses)).sum(axis=1) >= _SHAPED
     mean, fit = _align(poses)
-    either, fit_either = _align_either_way(poses, across)
-    goes_both_ways = _rest(fit_either) < _BETTER * _rest(fit)
-    if goes_both_ways:
-        mean, fit = either, fit_either
+    goes_both_ways = False
+    if has_shape.any():
+        either, fit_either = _align_either_way(poses[has_shape], across[has_shape])
+        rest = _rest(_fit(poses[has_shape], mean))
+        goes_both_ways = rest > _ROUNDING[1] and _rest(fit_either) < _BETTER * rest
+        if goes_both_ways:
+            mean, fit = either, fit_either
     angles = np.degrees(np.angle(fit.factors[fit.rest < _LIKE]))
     seen = _sector(angles)
     have_directions = len(angles) >= np.isfinite(fit.rest).sum() / 2
     rotation = _rotation(angles, seen) if have_directions else 180.0
     partners = swap_index is not None and bool((swap_index != np.arange(len(swap_index))).any())
-    mirrors = (
-        partners and bool(goes_both_ways or _are_alike(fit, _fit(across, mean), rotation)),
-        partners and _are_alike(fit, _fit(-across, mean), rotation),
-    )
+    mirrors = [False, False]
+    if partners and has_shape.any():
+        shaped = fit if goes_both_ways else _fit(poses[has_shape], mean)
+        sides = across[has_shape], -across[has_shape]
+        mirrors = [_are_alike(shaped, _fit(side, mean), rotation) for side in sides]
+        mirrors[0] = mirrors[0] or goes_both_ways
     return PoseSpread(
-        len(angles), seen, rotation, _scale(fit), _translation(keypoints, image_size), mirrors
+        n_poses=len(angles),
+        seen=seen,
+        rotation=rotation,
+        scale=_scale(fit),
+        is_turning=bool(have_directions and len(angles) >= _SHAPED and seen > _MANY),
+        translation=_translation(keypoints, image_size),
+        mirrors=(bool(mirrors[0]), bool(mirrors[1])),
     )
 
 
@@ -104,7 +122,7 @@ def _fit(poses, mean):
     extent, of_pose = ((np.abs(v) ** 2).sum(axis=1) for v in (like, pose))
     with np.errstate(divide="ignore", invalid="ignore"):
         factors = product / extent
-        rest = 1 - np.abs(product) ** 2 / (extent * of_pose)
+        rest = np.maximum(1 - np.abs(product) ** 2 / (extent * of_pose), 0)
     return _Fit(factors, np.where(np.isfinite(rest), rest, np.nan))
 
 
@@ -125,7 +143,7 @@ def _align_either_way(poses, across):
     best = poses
     for _ in range(_N_ROUNDS):
         plain, other = _fit(poses, mean), _fit(across, mean)
-        is_other = (other.rest < plain.rest)[:, None]
+        is_other = (other.rest < plain.rest - _ROUNDING[0])[:, None]
         best = np.where(is_other, across, poses)
         mean = _mean_of(best, mean)
     return mean, _fit(best, mean)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from skpose.cli._shared import check_free
+from skpose.cli._shared import check_free, take_apart
 
 
 @click.command()
@@ -24,7 +24,8 @@ def export(model_file, out, overwrite):
     model = skpose.load(model_file)
     if isinstance(model, ExportedPoseEstimator):
         raise click.UsageError(f"{model_file} was exported already.")
-    estimator, input_size = _what_is_exported(model, model_file)
+    estimator, resizer = take_apart(model, model_file, "can be exported")
+    input_size = estimator.image_shape_[:2] if resizer is None else resizer.input_size_
     try:
         estimator.export(out, overwrite=overwrite, input_size=input_size)
     except RuntimeError as error:  # Keras runs on another backend
@@ -33,24 +34,4 @@ def export(model_file, out, overwrite):
     click.echo(
         f"{out} takes images of {height} x {width} pixels (height, width) and {n_channels} "
         f"channel(s), and gives {estimator.n_keypoints_} keypoints"
-    )
-
-
-def _what_is_exported(model, model_file):
-    """Return the PoseEstimator in a model, and the size of the images that the model takes."""
-    from skpose._predictor import Predictor
-    from skpose.preprocessing import ImageResizer
-
-    predictor = Predictor(model)
-    steps, estimator = predictor.steps, predictor.last
-    if hasattr(estimator, "export"):
-        if not steps:
-            return estimator, estimator.image_shape_[:2]
-        step = steps[0]
-        is_resizer = isinstance(step, ImageResizer) and not step.keep_aspect
-        if len(steps) == 1 and is_resizer and hasattr(step, "input_size_"):
-            return estimator, step.input_size_
-    raise click.UsageError(
-        f"{model_file} is a {type(model).__name__}; what is exported is a PoseEstimator, alone or "
-        "behind one ImageResizer that was fitted."
     )

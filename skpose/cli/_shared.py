@@ -16,6 +16,7 @@ __all__ = [
     "read_labels",
     "refuse",
     "score_table",
+    "take_apart",
 ]
 
 
@@ -106,6 +107,38 @@ def read_labels(path, skeleton, options, estimator=None):
     elif estimator is not None:  # whose keypoints are in an order of their own
         skeleton = Predictor(estimator).skeleton
     return read_labels(path, skeleton=skeleton, **options)
+
+
+def take_apart(model, model_file, what):
+    """Return the PoseEstimator of a model, and the ImageResizer before it or None.
+
+    Parameters
+    ----------
+    model : estimator
+        Of the file.
+    model_file : path-like
+        For the message.
+    what : str
+        What can be done to such estimators, for the message.
+    """
+    from skpose._predictor import Predictor
+    from skpose.estimator import PoseEstimator
+    from skpose.preprocessing import ImageResizer
+
+    predictor = Predictor(model)
+    is_alone = not predictor.steps
+    is_resized = (
+        len(predictor.steps) == 1
+        and isinstance(predictor.steps[0], ImageResizer)
+        and not predictor.steps[0].keep_aspect
+        and predictor.image_size is not None
+    )
+    if not isinstance(predictor.last, PoseEstimator) or not (is_alone or is_resized):
+        raise click.UsageError(
+            f"{model_file} is a {type(model).__name__}; what {what} is a PoseEstimator, alone or "
+            "behind one ImageResizer that was fitted."
+        )
+    return predictor.last, predictor.steps[0] if is_resized else None
 
 
 def names_of(estimator, X):

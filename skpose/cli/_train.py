@@ -4,6 +4,7 @@ import ast
 from contextlib import suppress
 from pathlib import Path
 import tempfile
+import warnings
 
 import click
 
@@ -15,6 +16,7 @@ from skpose.cli._shared import (
     read_labels,
     refuse,
     score_table,
+    take_apart,
 )
 
 
@@ -72,8 +74,8 @@ def train(labels, model_file, skeleton, scale, resume, overwrite, **options):
     from sklearn.pipeline import make_pipeline
 
     import skpose
-    from skpose._predictor import Predictor
     from skpose.estimator import Checkpoint
+    from skpose.saving import check_model_path
 
     if model_file.exists() and not (resume or overwrite):
         raise click.ClickException(
@@ -81,23 +83,26 @@ def train(labels, model_file, skeleton, scale, resume, overwrite, **options):
         )
     if resume:
         refuse({"--scale"}, "to --resume: the network goes on with the scale that it has")
+    check_model_path(model_file, overwrite=resume or overwrite)
     before = skpose.load(model_file) if resume else None
     of_labels = {name: options.pop(name) for name in LABEL_OPTIONS}
     data = read_labels(labels, skeleton, of_labels, before)
     if before is None:
-        steps, estimator = _resizing(data, scale), skpose.PoseEstimator(skeleton=data.skeleton)
+        resizer, estimator = _resizing(data, scale), skpose.PoseEstimator(skeleton=data.skeleton)
     else:
-        steps, estimator = Predictor(before).steps, Predictor(before).last
+        estimator, resizer = take_apart(before, model_file, "goes on")
         estimator.set_params(warm_start=True)
+    steps = [] if resizer is None else [resizer]
     checkpoint = Checkpoint(model_file, overwrite=resume or overwrite, steps=steps)
     estimator.set_params(**_settings(options), callbacks=[checkpoint], verbose=1)
     groups = data.get("groups")
     if groups is not None and len(set(groups)) < 2:
         groups = None  # frames of one video can only be divided among themselves
-    images = data.images
-    for step in steps:
-        images = step.transform(images)
-    estimator.fit(images, data.keypoints, groups=groups, visibility=data.visibility)
+    images = data.images if resizer is None else resizer.transform(data.images)
+    with warnings.catch_warnings():
+        if scale is not None:  # it was chosen
+            warnings.filterwarnings("ignore", "Images of .* are larger than the labels need")
+        estimator.fit(images, data.keypoints, groups=groups, visibility=data.visibility)
     estimator.set_params(callbacks=None, warm_start=False)
     model = make_pipeline(*steps, estimator) if steps else estimator
     _save(model, model_file)
@@ -110,19 +115,19 @@ def train(labels, model_file, skeleton, scale, resume, overwrite, **options):
 
 
 def _resizing(data, scale):
-    """Return the steps that make images smaller before the network sees them."""
+    """Return what makes images smaller before the network sees them, None for as they are."""
     from skpose.preprocessing import ImageResizer
 
     resizer = ImageResizer(scale="auto" if scale is None else scale)
     resizer.fit(data.images, data.keypoints)
     if resizer.scale_ == 1:
-        return []
+        return None
     height, width = resizer.transform(data.images).image_size
     click.echo(
         f"The network sees images of {height} x {width} pixels (--scale {resizer.scale_:g})"
         f"{', as few as the labels allow' if scale in (None, 'auto') else ''}."
     )
-    return [resizer]
+    return resizer
 
 
 def _save(model, model_file):

@@ -90,7 +90,7 @@ class ImageFiles(LazyArray):
             raise ValueError(f"n_channels must be 1, 3 or None, but was {n_channels!r}.")
         self._paths = _check_paths(paths)
         self._n_channels = n_channels
-        if image_size == "largest":
+        if isinstance(image_size, str) and image_size == "largest":
             image_size = _largest(self._paths)
         self._image_size = None if image_size is None else check_image_size(image_size)
         first = read_image(self._paths[0])
@@ -192,10 +192,12 @@ def _read_size(path):
     try:
         with Image.open(path) as image:
             width, height = image.size
-            is_on_its_side = image.getexif().get(_ORIENTATION, 1) >= _ON_ITS_SIDE
+            # Pillow decodes a PNG to find what it does not have, and has turned a TIFF upright.
+            has_exif = image.format != "TIFF" and "exif" in image.info
+            orientation = image.getexif().get(_ORIENTATION, 1) if has_exif else 1
     except (Image.DecompressionBombError, UnidentifiedImageError, OSError, SyntaxError, ValueError):
         return read_image(path).shape[:2]  # which says what is wrong
-    return (width, height) if is_on_its_side else (height, width)
+    return (width, height) if orientation >= _ON_ITS_SIDE else (height, width)
 
 
 def _check_head(encoded, path):

@@ -177,7 +177,7 @@ def make_poses(
     noise = _check_number("noise", noise, Real, low=0)
     occlusion = _check_number("occlusion", occlusion, Real, low=0, high=1)
     n_distractors = _check_number("n_distractors", n_distractors, Integral, low=0)
-    if camera not in (None, "fixed", "following"):
+    if camera is not None and not (isinstance(camera, str) and camera in ("fixed", "following")):
         raise ValueError(f"camera must be 'fixed', 'following' or None, but got {camera!r}.")
     if camera is not None and n_distractors:
         raise ValueError("n_distractors must be 0 in a video: the others do not move.")
@@ -248,7 +248,7 @@ def _film(plan, shape, n_channels, seed, camera):
         corner = _follow(corner, joints, plan, arena, shape)
         left, top = np.rint(corner).astype(int)
         part = ground.cut(left, top, shape)
-        others = np.random.SeedSequence([seed, i]).spawn(3)
+        others = np.random.SeedSequence([seed, i + 1]).spawn(3)  # (seed, 0) is as seed alone
         others = [np.random.default_rng(child) for child in others]
         yield _Scene(plan, joints - (left, top), walk.scale, look, partial(_same, part), others)
 

@@ -9,7 +9,7 @@ _LENGTH = (
 )
 _SPEED = 0.06  # of its length that it goes in a frame, at most
 _STRIDE = 0.25  # of its length for each turn of its legs to and fro
-_TURN = 0.12  # radians that it turns in a frame, at most
+_TURN = 0.12  # radians that it turns in a frame, at most; twice as much more at a wall
 _SLOW, _QUICK = 0.02, 0.08  # part of a new posture, of a new course, that comes with each frame
 _EASE = 0.15  # part of the way to a new posture that it goes in a frame
 _WALL = 0.2  # of the arena's shorter side from which on it turns away from a wall

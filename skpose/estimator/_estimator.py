@@ -7,6 +7,7 @@ import multiprocessing
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
+import joblib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
@@ -80,8 +81,8 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
     augmenter : Augmenter, "auto" or None, default="auto"
         What is done to the images in training, afresh in every epoch. "auto": ``Augmenter()``,
         which reads off the labels given to `fit` how far to turn, mirror, magnify and shift the
-        images (`partial_fit`: all the way round), unless they bring augmenters from a Pipeline.
-        None: nothing. One setting is set by ``set_params(augmenter__rotation=180)``.
+        images (`partial_fit` before any `fit`: all the way round), unless they bring augmenters
+        from a Pipeline. None: nothing. ``set_params(augmenter__rotation=180)`` sets one of them.
     subpixel : bool or "auto", default="auto"
         Find peaks between the cells of the maps. "auto": unless the network is published with
         whole-cell maxima, as LEAP is.
@@ -373,8 +374,8 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         )
 
     def _set_up(self, samples, seed, go_on, labels=None):
-        augmenters = self._choose_augmenters(samples.images, labels)
         settings = self._choose_settings(samples)
+        augmenters = self._choose_augmenters(samples.images, labels, go_on)
         if not go_on:
             self._trained = TrainedNetwork(settings, seed)
             self.history_, self.n_iter_, self.best_epoch_ = {}, 0, None
@@ -410,7 +411,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
                 "set warm_start=False and call fit."
             )
 
-    def _choose_augmenters(self, images, labels):
+    def _choose_augmenters(self, images, labels, go_on):
         augmenters = list(images.augmenters)
         if isinstance(self.augmenter, str):
             augmenters = augmenters or [default_augmenter()]
@@ -420,6 +421,9 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         for augmenter in augmenters:
             if augmenter.get_params(deep=False).get("skeleton", self.skeleton) is None:
                 augmenter.set_params(skeleton=self.skeleton)
+        if labels is None and go_on and _are_alike(augmenters, self.augmenters_):
+            return self.augmenters_  # what was read off the labels of all is not forgotten for some
+        for augmenter in augmenters:
             augmenter.fit(images, labels)
             if self.verbose and getattr(augmenter, "choice_", ""):
                 print(augmenter.choice_)
@@ -641,6 +645,13 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self),), self.__getstate__()
+
+
+def _are_alike(augmenters, others):
+    """Whether augmenters have the same parameters, one by one."""
+    if [type(a) for a in augmenters] != [type(b) for b in others]:
+        return False
+    return joblib.hash([clone(a) for a in augmenters]) == joblib.hash([clone(b) for b in others])
 
 
 def _restore(cls):

@@ -79,7 +79,8 @@ def check_training_samples(
         )
     keypoints = images.to_batch(y)
     warn_far_outside(keypoints, images.shape[1:3], stacklevel=5)
-    _warn_of_large_images(keypoints, images.image_size)
+    if n_keypoints is None:  # a network that is built already has its scale
+        _warn_of_large_images(keypoints, images.image_size)
     sample_weight = check_sample_weight(sample_weight, len(images))
     if sample_weight is not None:
         sample_weight = sample_weight.astype(np.float32)
@@ -96,7 +97,7 @@ def _warn_of_large_images(keypoints, image_size):
             'before: make_pipeline(ImageResizer(scale="auto"), PoseEstimator(...)), with '
             "make_pipeline of sklearn.pipeline and ImageResizer of skpose.preprocessing.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
 

@@ -10,7 +10,7 @@ from skpose.base import ImageInputMixin
 class ImageTransformer(
     ImageInputMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
-    """A step that takes images and gives an `ImageBatch`; `fit` learns nothing."""
+    """A step that takes images and gives an `ImageBatch`; `fit` need not be called, as a rule."""
 
     def set_output(self, *, transform: Any = None) -> Self:
         """Do nothing: images have no names for their columns.

@@ -140,6 +140,11 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         matrix = resize_matrix(batch.image_size, inner)
         return batch.warped(matrix, outer, **self._border(inner != outer))
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = self.scale == "auto"
+        return tags
+
     def _border(self, is_padded):
         return {"border": "constant", "border_value": self.border_value} if is_padded else {}
 

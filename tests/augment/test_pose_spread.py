@@ -112,6 +112,25 @@ def test_animals_from_either_side_are_mirrored_and_not_turned():
     assert (augmenter.fliplr_, augmenter.flipud_) == (0.5, 0)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_poses_that_fit_exactly_are_not_mirrored_by_chance(seed):
+    angles = np.random.default_rng(seed).normal(0, 8, 50)
+    pair = turn(np.array([[40.0, 0], [-40, 0]]), angles, seed=seed)
+    assert learn(pair, Skeleton.from_names(["snout", "tail"])).rotation_ < 45
+    two_of_four = turn(ABOVE, angles, seed=seed)
+    two_of_four[:, 1:3] = np.nan
+    augmenter = learn(two_of_four)
+    assert (augmenter.fliplr_, augmenter.flipud_) == (0, 0)
+    assert augmenter.rotation_ < 45
+    same = learn(turn(ASIDE, np.full(20, 10 * seed), noise=0))
+    assert (same.fliplr_, same.flipud_, same.rotation_) == (0, 0, 10)
+
+
+def test_a_skeleton_that_does_not_fit_is_told():
+    with pytest.raises(ValueError, match="skeleton must have one entry for each of the 3"):
+        learn(turn(ABOVE[:3], np.zeros(5)))
+
+
 def test_partners_in_two_views_of_a_picture_are_not_mirrored_into_each_other():
     names = [f"{name}_{view}" for view in ("top", "bot") for name in NAMES]
     skeleton = Skeleton.from_names(names, guess_swaps=True)

@@ -216,6 +216,7 @@ def test_default_augmenter_reads_the_labels_as_the_network_sees_them(capsys):
     for images, keypoints in ((X, y), (turned, all_round)):
         assert estimator.fit(images, keypoints).augmenters_[0].rotation_ < 60
         assert "labelled poses lie within" in capsys.readouterr().out
+    assert estimator.fit(X, y).partial_fit(X[:3], all_round[:3]).augmenters_[0].rotation_ < 60
     assert estimator.fit(X, all_round).augmenters_[0].rotation_ == 180
     capsys.readouterr()
     estimator.set_params(augmenter__rotation=20, verbose=0).fit(X, all_round)

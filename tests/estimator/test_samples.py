@@ -74,6 +74,7 @@ def test_images_that_are_larger_than_need_be_are_told_with_the_way_out():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_training_samples(ImageResizer(scale="auto").fit_transform(large, y), y)
+        check_training_samples(large, y, n_channels=1, n_keypoints=2)  # goes on with what it has
 
 
 def test_visibility_is_checked_and_sliced_with_the_samples():
