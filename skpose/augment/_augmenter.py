@@ -9,7 +9,7 @@ from skpose._types import Border, RandomState
 from skpose.augment import _geometric, _photometric
 from skpose.augment._base import BaseAugmenter
 from skpose.augment._pose_spread import PoseSpread, measure_spread
-from skpose.base import Interval, StrOptions
+from skpose.base import Interval, StrOptions, check_keypoints
 from skpose.preprocessing._warp import apply_affine
 from skpose.skeleton import Skeleton
 
@@ -231,14 +231,17 @@ class Augmenter(BaseAugmenter):
         self.block_size = block_size
         self.random_state = random_state
 
-    def _learn(self, images, keypoints):
+    def _learn(self, images, y):
         self.__dict__.pop("_checked", None)
         for name in _FROM_LABELS:
             vars(self).pop(f"{name}_", None)
         unset = [name for name in _FROM_LABELS if isinstance(getattr(self, name), str)]
         self.choice_ = ""
         chosen = self._defaults()
-        if unset and keypoints is not None and np.isfinite(keypoints).any():
+        keypoints = None
+        if unset and y is not None:
+            keypoints = images.to_batch(check_keypoints(y, n_samples=len(images)))
+        if keypoints is not None and np.isfinite(keypoints).any():
             swap_index = self._find_partners(None, keypoints.shape[1])
             spread = measure_spread(keypoints, images.image_size, swap_index)
             chosen = {

@@ -19,8 +19,7 @@ class BaseAugmenter(ImageInputMixin, TransformerMixin, BaseEstimator, auto_wrap_
 
     A subclass has the parameters `skeleton` and `random_state`, and
 
-    - ``_learn(images, keypoints)`` takes from the labels, in pixels of the images as they are now,
-      what it may; keypoints is None where there are none;
+    - ``_learn(images, y)`` takes from what `fit` is given what it needs, if anything;
     - ``_check()`` raises if a parameter is no good, and tells whether images may be mirrored, as
       far as that is known in advance;
     - ``_augment(images, keypoints, rng)`` gives new images, new keypoints under the names of
@@ -42,17 +41,14 @@ class BaseAugmenter(ImageInputMixin, TransformerMixin, BaseEstimator, auto_wrap_
         -------
         self : object
         """
-        images = ImageBatch.wrap(check_images(X))
-        if y is not None:
-            y = images.to_batch(check_keypoints(y, n_samples=len(images)))
-        self._learn(images, y)
+        self._learn(ImageBatch.wrap(check_images(X)), y)
         may_mirror = self._check()
         self.__dict__.pop("_has_warned", None)
         if may_mirror and self.skeleton is not None and not self.skeleton.has_swaps:
             self._warn_of_mirrors(stacklevel=4)
         return self
 
-    def _learn(self, images, keypoints):
+    def _learn(self, images, y):
         pass
 
     def transform(self, X: Images) -> ImageBatch:

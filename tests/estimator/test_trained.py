@@ -240,7 +240,8 @@ def test_default_parts_suit_what_is_set_with_them(poses):
     estimator.set_params(model="leap", model__filters=8, targets__sigma=3)
     assert estimator.targets.downsample_factor == 0  # LEAP's own
     estimator.set_params(skeleton=poses.skeleton, augmenter__rotation=10)
-    assert estimator.augmenter.fliplr > 0  # the new skeleton names partners
+    assert estimator.augmenter.rotation == 10
+    assert estimator.augmenter.fliplr == "auto"  # it is told the skeleton by `fit`
 
 
 def test_what_cannot_be_saved_is_refused_before_the_training(blobs, tmp_path):

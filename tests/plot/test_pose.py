@@ -339,9 +339,10 @@ def test_estimator_must_be_fitted():
     ],
 )
 def test_what_does_not_fit_is_refused(arguments, options, message):
+    before = plt.get_fignums()
     with pytest.raises(ValueError, match=message):
         PoseDisplay.from_predictions(*arguments, **options)
-    assert plt.get_fignums() == []
+    assert plt.get_fignums() == before
 
 
 def test_labels_that_do_not_fit_the_estimator_are_refused():
