@@ -233,25 +233,15 @@ class Augmenter(BaseAugmenter):
 
     def _learn(self, images, y):
         self.__dict__.pop("_checked", None)
-        for name in _FROM_LABELS:
-            vars(self).pop(f"{name}_", None)
         unset = [name for name in _FROM_LABELS if isinstance(getattr(self, name), str)]
-        self.choice_ = ""
-        chosen = self._defaults()
-        keypoints = None
+        chosen, self.choice_ = self._defaults(), ""
         if unset and y is not None:
             keypoints = images.to_batch(check_keypoints(y, n_samples=len(images)))
-        if keypoints is not None and np.isfinite(keypoints).any():
-            swap_index = self._find_partners(None, keypoints.shape[1])
-            spread = measure_spread(keypoints, images.image_size, swap_index)
-            chosen = {
-                "fliplr": 0.5 * spread.mirrors[0],
-                "flipud": 0.5 * spread.mirrors[1],
-                "rotation": spread.rotation,
-                "scale": spread.scale,
-                "translation": spread.translation,
-            }
-            self.choice_ = _tell(unset, chosen, spread)
+            if np.isfinite(keypoints).any():
+                swap_index = self._find_partners(None, keypoints.shape[1])
+                spread = measure_spread(keypoints, images.image_size, swap_index)
+                chosen = _choose(spread)
+                self.choice_ = _tell(unset, chosen, spread)
         for name in _FROM_LABELS:
             given = getattr(self, name)
             setattr(self, f"{name}_", chosen[name] if isinstance(given, str) else given)
@@ -322,6 +312,17 @@ def _find_range(name, value):
             f"{'' if rule.is_closed else ', both excluded'}. Give a smaller number, or (low, high)."
         )
     return float(low), float(high)
+
+
+def _choose(spread: PoseSpread) -> dict[str, float]:
+    """Return what the parameters that are read off the labels stand for."""
+    return {
+        "fliplr": 0.5 * spread.mirrors[0],
+        "flipud": 0.5 * spread.mirrors[1],
+        "rotation": spread.rotation,
+        "scale": spread.scale,
+        "translation": spread.translation,
+    }
 
 
 def _tell(unset, chosen, spread: PoseSpread) -> str:

@@ -41,7 +41,7 @@ class BaseAugmenter(ImageInputMixin, TransformerMixin, BaseEstimator, auto_wrap_
         -------
         self : object
         """
-        self._learn(ImageBatch.wrap(check_images(X)), y)
+        self._learn(ImageBatch.wrap(X), y)
         may_mirror = self._check()
         self.__dict__.pop("_has_warned", None)
         if may_mirror and self.skeleton is not None and not self.skeleton.has_swaps:

@@ -84,7 +84,7 @@ def measure_spread(keypoints, image_size, swap_index=None):
     mean, fit = _align(poses)
     goes_both_ways = False
     if has_shape.any():
-        either, fit_either = _align_either_way(poses[has_shape], across[has_shape])
+        either, fit_either = _align(poses[has_shape], across[has_shape])
         rest = _rest(_fit(poses[has_shape], mean))
         goes_both_ways = rest > _ROUNDING[1] and _rest(fit_either) < _BETTER * rest
         if goes_both_ways:
@@ -93,13 +93,13 @@ def measure_spread(keypoints, image_size, swap_index=None):
     seen = _sector(angles)
     have_directions = len(angles) >= np.isfinite(fit.rest).sum() / 2
     rotation = _rotation(angles, seen) if have_directions else 180.0
-    partners = swap_index is not None and bool((swap_index != np.arange(len(swap_index))).any())
-    mirrors = [False, False]
-    if partners and has_shape.any():
+    mirrors = False, False
+    if swap_index is not None and has_shape.any():
         shaped = fit if goes_both_ways else _fit(poses[has_shape], mean)
-        sides = across[has_shape], -across[has_shape]
-        mirrors = [_are_alike(shaped, _fit(side, mean), rotation) for side in sides]
-        mirrors[0] = mirrors[0] or goes_both_ways
+        left_to_right, top_to_bottom = (
+            _are_alike(shaped, _fit(side[has_shape], mean), rotation) for side in (across, -across)
+        )
+        mirrors = bool(left_to_right or goes_both_ways), top_to_bottom
     return PoseSpread(
         n_poses=len(angles),
         seen=seen,
@@ -107,17 +107,16 @@ def measure_spread(keypoints, image_size, swap_index=None):
         scale=_scale(fit),
         is_turning=bool(have_directions and len(angles) >= _SHAPED and seen > _MANY),
         translation=_translation(keypoints, image_size),
-        mirrors=(bool(mirrors[0]), bool(mirrors[1])),
+        mirrors=mirrors,
     )
 
 
 def _fit(poses, mean):
     """Fit the mean pose to poses, each by the keypoints that both have."""
     known = ~np.isnan(poses) & ~np.isnan(mean)
-    n_known = np.maximum(known.sum(axis=1, keepdims=True), 1)
-    pose, like = np.where(known, poses, 0), np.where(known, mean, 0)
-    pose = np.where(known, pose - pose.sum(axis=1, keepdims=True) / n_known, 0)
-    like = np.where(known, like - like.sum(axis=1, keepdims=True) / n_known, 0)
+    pose, like = (
+        np.where(known, values - _middles(values, known), 0) for values in (poses, mean[None])
+    )
     product = (np.conj(like) * pose).sum(axis=1)
     extent, of_pose = ((np.abs(v) ** 2).sum(axis=1) for v in (like, pose))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -126,25 +125,24 @@ def _fit(poses, mean):
     return _Fit(factors, np.where(np.isfinite(rest), rest, np.nan))
 
 
-def _align(poses):
-    """Return the mean pose, turned as most of them are, and how each is turned from it."""
-    mean = poses[np.argmax((~np.isnan(poses)).sum(axis=1))]
-    for _ in range(_N_ROUNDS):
-        mean = _mean_of(poses, mean)
-    return mean, _fit(poses, mean)
+def _middles(values, known):
+    """Return the means of the values that are known, (n, 1)."""
+    total = np.where(known, values, 0).sum(axis=1, keepdims=True)
+    return total / np.maximum(known.sum(axis=1, keepdims=True), 1)
 
 
-def _align_either_way(poses, across):
-    """The same, with each pose mirrored first that is then more like the mean, as seen from a side.
+def _align(poses, mirrored=None):
+    """Return the mean pose, and how each is turned from it.
 
-    The mean begins with one pose: the mean of poses that go both ways is like neither.
+    Where their mirror images are given, each pose is the one of the two that is more like the mean.
+    The mean begins with one pose, since that of poses that go both ways is like neither.
     """
     mean = poses[np.argmax((~np.isnan(poses)).sum(axis=1))]
     best = poses
     for _ in range(_N_ROUNDS):
-        plain, other = _fit(poses, mean), _fit(across, mean)
-        is_other = (other.rest < plain.rest - _ROUNDING[0])[:, None]
-        best = np.where(is_other, across, poses)
+        if mirrored is not None:
+            is_other = _fit(mirrored, mean).rest < _fit(poses, mean).rest - _ROUNDING[0]
+            best = np.where(is_other[:, None], mirrored, poses)
         mean = _mean_of(best, mean)
     return mean, _fit(best, mean)
 
@@ -152,18 +150,14 @@ def _align_either_way(poses, across):
 def _mean_of(poses, mean):
     """Return the mean of poses, each moved, turned and magnified to the mean of before."""
     fit = _fit(poses, mean)
-    known = ~np.isnan(poses) & ~np.isnan(mean)
-    n_known = np.maximum(known.sum(axis=1), 1)
-    centre = np.where(known, poses, 0).sum(axis=1) / n_known
-    place = np.where(known, mean, 0).sum(axis=1) / n_known
     usable = np.isfinite(fit.rest) & (np.abs(fit.factors) > 0)
     if not usable.any():
         return mean
-    moved = (poses[usable] - centre[usable, None]) / fit.factors[usable, None]
-    moved += place[usable, None]
+    poses, factors = poses[usable], fit.factors[usable, None]
+    known = ~np.isnan(poses) & ~np.isnan(mean)
+    moved = (poses - _middles(poses, known)) / factors + _middles(mean[None], known)
     n = (~np.isnan(moved)).sum(axis=0)
-    total = np.nansum(moved, axis=0)
-    return np.where(n > 0, total / np.maximum(n, 1), mean)
+    return np.where(n > 0, np.nansum(moved, axis=0) / np.maximum(n, 1), mean)
 
 
 def _rest(fit):
