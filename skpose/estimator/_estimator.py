@@ -7,7 +7,6 @@ import multiprocessing
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
-import joblib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
@@ -28,7 +27,12 @@ from skpose.base import (
     fit_context,
 )
 from skpose.estimator._export import write_onnx
-from skpose.estimator._parts import PartsMixin, default_augmenter, default_targets
+from skpose.estimator._parts import (
+    PartsMixin,
+    default_targets,
+    have_same_parameters,
+    make_augmenters,
+)
 from skpose.estimator._samples import check_training_samples, check_validation_samples
 from skpose.estimator._split import split_validation
 from skpose.estimator._trained import NetworkSettings, TrainedNetwork
@@ -412,16 +416,8 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             )
 
     def _choose_augmenters(self, images, labels, go_on):
-        augmenters = list(images.augmenters)
-        if isinstance(self.augmenter, str):
-            augmenters = augmenters or [default_augmenter()]
-        elif self.augmenter is not None:
-            augmenters.append(self.augmenter)
-        augmenters = [clone(augmenter) for augmenter in augmenters]
-        for augmenter in augmenters:
-            if augmenter.get_params(deep=False).get("skeleton", self.skeleton) is None:
-                augmenter.set_params(skeleton=self.skeleton)
-        if labels is None and go_on and _are_alike(augmenters, self.augmenters_):
+        augmenters = make_augmenters(self.augmenter, images, self.skeleton)
+        if labels is None and go_on and have_same_parameters(augmenters, self.augmenters_):
             return self.augmenters_  # what was read off the labels of all is not forgotten for some
         for augmenter in augmenters:
             augmenter.fit(images, labels)
@@ -645,13 +641,6 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self),), self.__getstate__()
-
-
-def _are_alike(augmenters, others):
-    """Whether augmenters have the same parameters, one by one."""
-    if [type(a) for a in augmenters] != [type(b) for b in others]:
-        return False
-    return joblib.hash([clone(a) for a in augmenters]) == joblib.hash([clone(b) for b in others])
 
 
 def _restore(cls):

@@ -3,10 +3,13 @@
 from difflib import get_close_matches
 from typing import Any, Self
 
+import joblib
+from sklearn.base import clone
+
 from skpose.models import get_architecture
 from skpose.targets import ConfidenceMaps
 
-__all__ = ["PartsMixin", "default_augmenter", "default_targets"]
+__all__ = ["PartsMixin", "default_targets", "have_same_parameters", "make_augmenters"]
 
 
 class PartsMixin:
@@ -79,7 +82,7 @@ class PartsMixin:
         if part == "targets" and value is None:
             return default_targets(values["model"])
         if part == "augmenter" and isinstance(value, str):
-            return default_augmenter()
+            return _default_augmenter()
         return value
 
 
@@ -88,8 +91,44 @@ def default_targets(model):
     return ConfidenceMaps(downsample_factor=get_architecture(model).default_downsample_factor)
 
 
-def default_augmenter():
+def _default_augmenter():
     """Make the augmenter that reads off the labels what to do."""
     from skpose.augment import Augmenter
 
     return Augmenter()
+
+
+def make_augmenters(augmenter, images, skeleton):
+    """Make the augmenters of a training, not fitted.
+
+    Parameters
+    ----------
+    augmenter : Augmenter, "auto" or None
+        The estimator's.
+    images : ImageBatch
+        What is trained on, which may bring augmenters from a Pipeline.
+    skeleton : Skeleton or None
+        Given to those that have none.
+
+    Returns
+    -------
+    list of augmenters
+        Copies.
+    """
+    augmenters = list(images.augmenters)
+    if isinstance(augmenter, str):
+        augmenters = augmenters or [_default_augmenter()]
+    elif augmenter is not None:
+        augmenters.append(augmenter)
+    augmenters = [clone(augmenter) for augmenter in augmenters]
+    for augmenter in augmenters:
+        if augmenter.get_params(deep=False).get("skeleton", skeleton) is None:
+            augmenter.set_params(skeleton=skeleton)
+    return augmenters
+
+
+def have_same_parameters(estimators, others):
+    """Whether the estimators of two lists are of the same classes and parameters, one by one."""
+    if [type(a) for a in estimators] != [type(b) for b in others]:
+        return False
+    return joblib.hash([clone(a) for a in estimators]) == joblib.hash([clone(b) for b in others])
