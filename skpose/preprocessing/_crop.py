@@ -195,14 +195,19 @@ def bounding_box_centers(keypoints: ArrayLike) -> NDArray[np.float64]:
     >>> bounding_box_centers([[[0.0, 0.0], [1.0, 0.0], [4.0, 6.0]]]).tolist()
     [[2.0, 3.0]]
     """
-    keypoints = check_keypoints(keypoints, name="keypoints")
+    low, high = bounding_boxes(check_keypoints(keypoints, name="keypoints"))
+    some = low <= high
+    centers = np.full(low.shape, np.nan)
+    centers[some] = (low[some] + high[some]) / 2
+    return centers
+
+
+def bounding_boxes(keypoints):
+    """Return the least and the greatest (x, y) of labelled keypoints, inf and -inf without any."""
     labelled = np.isfinite(keypoints).all(axis=2, keepdims=True)
     low = np.where(labelled, keypoints, np.inf).min(axis=1, initial=np.inf)
     high = np.where(labelled, keypoints, -np.inf).max(axis=1, initial=-np.inf)
-    centers = np.full((len(keypoints), 2), np.nan)
-    some = labelled.any(axis=(1, 2))  # type: ignore[arg-type]  # taken for a scalar
-    centers[some] = (low[some] + high[some]) / 2
-    return centers
+    return low, high
 
 
 def crop_batch(batch, matrices, box_size, transformer):

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from skpose._types import ImageSize
 from skpose.base import check_image_size, check_keypoints
+from skpose.preprocessing._crop import bounding_boxes
 
 __all__ = ["working_scale"]
 
@@ -65,11 +66,9 @@ def working_scale(y: ArrayLike, image_size: ImageSize) -> float:
 
 def _lengths(keypoints):
     """Return the longer side of the box round each pose of two keypoints or more."""
-    known = np.isfinite(keypoints).all(axis=2)
-    poses = keypoints[known.sum(axis=1) > 1]
-    if not len(poses):
-        return np.empty(0)
-    return np.max(np.nanmax(poses, axis=1) - np.nanmin(poses, axis=1), axis=1)
+    n_known = np.isfinite(keypoints).all(axis=2).sum(axis=1)
+    low, high = bounding_boxes(keypoints[n_known > 1])
+    return (high - low).max(axis=1)
 
 
 def _gaps(keypoints):
