@@ -1,7 +1,6 @@
 """Synthetic animals in an arena, whose keypoints are known exactly."""
 
-from functools import partial
-from itertools import count
+from itertools import count, islice
 from numbers import Integral, Real
 from typing import Literal, NamedTuple, overload
 
@@ -187,10 +186,12 @@ def make_poses(
     images = np.empty((n_samples, *shape, n_channels), dtype=np.uint8)
     complete = np.empty((n_samples, len(plan.skeleton), 2))
     covered = np.empty(complete.shape[:2], dtype=bool)
-    draw = _draw_images if camera is None else _film
-    for i, scene in zip(
-        range(n_samples), draw(plan, shape, n_channels, seed, camera), strict=False
-    ):
+    scenes = (
+        _draw_images(plan, shape, n_channels, seed)
+        if camera is None
+        else _film(plan, shape, n_channels, seed, camera)
+    )
+    for i, scene in enumerate(islice(scenes, n_samples)):
         complete[i] = scene.keypoints
         covered[i] = scene.hide(occlusion)
         images[i] = scene.render(n_distractors, noise)
@@ -223,7 +224,7 @@ class _Ground(NamedTuple):
         return _Ground(*(v[top : top + shape[0], left : left + shape[1]] for v in self))
 
 
-def _draw_images(plan, shape, n_channels, seed, camera):
+def _draw_images(plan, shape, n_channels, seed):
     """Yield scenes that have nothing to do with each other."""
     for i in count():
         # A generator each, so that none of them depends on another's parameters.
@@ -231,7 +232,7 @@ def _draw_images(plan, shape, n_channels, seed, camera):
         pose, look, floor, *others = (np.random.default_rng(child) for child in children)
         joints, scale = _pose_in_image(plan, shape, pose)
         look = _draw_look(look, n_channels)
-        ground = partial(_Ground.draw, shape, scale, look.brightness, floor)
+        ground = _Ground.draw(shape, scale, look.brightness, floor)
         yield _Scene(plan, joints, scale, look, ground, others)
 
 
@@ -250,11 +251,7 @@ def _film(plan, shape, n_channels, seed, camera):
         part = ground.cut(left, top, shape)
         others = np.random.SeedSequence([seed, i + 1]).spawn(3)  # (seed, 0) is as seed alone
         others = [np.random.default_rng(child) for child in others]
-        yield _Scene(plan, joints - (left, top), walk.scale, look, partial(_same, part), others)
-
-
-def _same(value):
-    return value
+        yield _Scene(plan, joints - (left, top), walk.scale, look, part, others)
 
 
 def _follow(corner, joints, plan, arena, shape):
@@ -272,7 +269,7 @@ class _Scene:
 
     def __init__(self, plan, joints, scale, look, ground, generators):
         self.plan, self.joints, self.scale, self.look = plan, joints, scale, look
-        self.ground = ground  # a function: it takes time, and may never be drawn
+        self.ground, self.shape = ground, ground.texture.shape
         self.hide_rng, self.noise_rng, self.distractor_rng = generators
         self.objects = []
 
@@ -297,8 +294,7 @@ class _Scene:
     def render(self, n_distractors, noise):
         """Draw the image, uint8 of shape (height, width, n_channels)."""
         look = self.look
-        texture, fur, light = self.ground()
-        self.shape = texture.shape
+        texture, fur, light = self.ground
         animals = [self._distractor() for _ in range(n_distractors)]
         animals.append(self._shapes(self.joints, self.scale))
         canvas = (texture * self._shadows(animals))[..., None] * look.floor

@@ -44,7 +44,7 @@ def centroid(image):
 
 
 def scene(shape=(96, 96), sample=0):
-    return next(islice(_draw_images(mouse_plan(), shape, 1, 0, None), sample, None))
+    return next(islice(_draw_images(mouse_plan(), shape, 1, 0), sample, None))
 
 
 def draw(ends, radii, shape=(40, 40)):
