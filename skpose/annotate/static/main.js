@@ -57,11 +57,11 @@ class Page {
 
   // What has changed is drawn ------------------------------------------------------------------
 
-  // All that is told before the next frame of the screen is drawn in it, once: an edit is sent first.
+  // All that one thing changes is drawn once, when it is done and its edit is on its way.
   show(what, detail) {
     if (what === "conflict") this.showConflict(detail);
     if (what === "frame") this.dropDrag();
-    if (!this.told.size) requestAnimationFrame(() => this.draw());
+    if (!this.told.size) queueMicrotask(() => this.draw());
     this.told.set(what, detail);
   }
 
