@@ -303,10 +303,9 @@ def label(
     )
     if not block:
         return server
-    with server:
+    with server, suppress(KeyboardInterrupt):
         print(f"Label at {server.url} and press Ctrl-C here when you are done.")
-        with suppress(KeyboardInterrupt):
-            server.wait()
+        server.wait()
     return server.n_edits
 
 

@@ -52,8 +52,8 @@ def label(labels, out, no_browser, **options):
         click.echo(f"{path} is open on a page already: {served.url}")
         return
     with server:
-        _tell(server, options["port"], no_browser)
         try:
+            _tell(server, options["port"], no_browser)
             server.wait()
         except KeyboardInterrupt:
             click.echo("", err=True)
