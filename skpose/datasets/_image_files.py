@@ -186,18 +186,25 @@ def _largest(paths):
 
 
 def _read_size(path):
-    """Return the (height, width) of an image file, from its head where Pillow knows it."""
+    """Return the (height, width) of an image file, from its head where that is sure."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as image:
             width, height = image.size
-            # Pillow decodes a PNG to find what it does not have, and has turned a TIFF upright.
-            has_exif = image.format != "TIFF" and "exif" in image.info
-            orientation = image.getexif().get(_ORIENTATION, 1) if has_exif else 1
+            turned = _orientation(image) >= _ON_ITS_SIDE
     except (Image.DecompressionBombError, UnidentifiedImageError, OSError, SyntaxError, ValueError):
         return read_image(path).shape[:2]  # which says what is wrong
-    return (width, height) if orientation >= _ON_ITS_SIDE else (height, width)
+    # Which formats are turned upright depends on the versions of Pillow and OpenCV.
+    return read_image(path).shape[:2] if turned else (height, width)
+
+
+def _orientation(image):
+    """Return how a photo was taken, as its head tells, or 1."""
+    if image.format == "TIFF":
+        return image.tag_v2.get(_ORIENTATION, 1)
+    # Pillow decodes a PNG to look for what it does not have.
+    return image.getexif().get(_ORIENTATION, 1) if "exif" in image.info else 1
 
 
 def _check_head(encoded, path):
