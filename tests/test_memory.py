@@ -16,7 +16,7 @@ from skpose import PoseEstimator, Skeleton
 from skpose.datasets import make_poses, read_annotations, write_annotations
 from skpose.models import CustomArchitecture
 
-# Prints the resident memory after each of 30 fits, and what else stays, in MB.
+# Prints the resident memory after each of 20 fits, and what else stays, in MB.
 FIT_MANY_TIMES = """
 import gc
 import json
@@ -55,7 +55,7 @@ settings = {
 kept = PoseEstimator(model, warm_start=True, **settings).fit(X, y)
 before = kept.predict(X)
 measured = []
-for _ in range(30):
+for _ in range(20):
     estimator = PoseEstimator(model, **settings).fit(X, y)
     measured.append(measure())
 for _ in range(5):

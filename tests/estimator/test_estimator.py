@@ -2,7 +2,7 @@ import copy
 import pickle
 
 import h5py
-from helpers import small_estimator
+from helpers import small_estimator, tiny_estimator
 import keras
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
@@ -211,7 +211,7 @@ def test_default_augmenter_reads_the_labels_as_the_network_sees_them(capsys):
     angles = np.linspace(0, 6, 12)
     aligner = EgocentricAligner(front=0, back=1, box_size=32)
     turned = aligner.fit(X).transform(X, np.full((12, 2), 15.5), -angles)
-    estimator = small_estimator(augmenter="auto", max_epochs=1, verbose=1)
+    estimator = tiny_estimator(augmenter="auto", verbose=1)
     all_round = turned.to_user(y)  # in the user's images, not in those that the network sees
     for images, keypoints in ((X, y), (turned, all_round)):
         assert estimator.fit(images, keypoints).augmenters_[0].rotation_ < 60

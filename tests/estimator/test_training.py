@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import helpers
-from helpers import control_c_heeded, interrupt_at, small_estimator
+from helpers import control_c_heeded, interrupt_at, small_estimator, tiny_estimator
 import keras
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
@@ -313,17 +313,16 @@ def test_each_epoch_has_every_sample_once_in_another_order(blobs):
 def test_visibility_is_taken_by_fit_and_routed_by_pipelines(blobs):
     X, y = blobs
     visibility = np.where(np.arange(16) % 2, 1, 2)[:, np.newaxis]
-    settings = {"max_epochs": 1, "early_stopping": False}
-    with_it = small_estimator(**settings).fit(X, y, visibility=visibility)
-    without = small_estimator(**settings).fit(X, y)
+    with_it = tiny_estimator().fit(X, y, visibility=visibility)
+    without = tiny_estimator().fit(X, y)
     assert_allclose(with_it.predict(X), without.predict(X), atol=1e-3)
     with pytest.raises(ValueError, match="visibility contradicts y for 16 keypoints"):
-        small_estimator().fit(X, y, visibility=np.zeros((16, 1)))
-    pipeline = make_pipeline(ImageResizer(scale=1), small_estimator(**settings))
+        tiny_estimator().fit(X, y, visibility=np.zeros((16, 1)))
+    pipeline = make_pipeline(ImageResizer(scale=1), tiny_estimator())
     with pytest.raises(ValueError, match="contradicts"):
         pipeline.fit(X, y, poseestimator__visibility=np.zeros((16, 1)))
     with config_context(enable_metadata_routing=True):
-        estimator = small_estimator(**settings).set_fit_request(visibility=True)
+        estimator = tiny_estimator().set_fit_request(visibility=True)
         estimator.set_score_request(sample_weight=False)
         params = {"visibility": visibility}
         cross_validate(estimator, X, y, cv=2, params=params, error_score="raise")
