@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skpose._batching import batch_slices
-from skpose._types import Images, ImageSize, Rows
+from skpose._types import Images, ImageSize, Region, Rows
 
 __all__ = [
     "check_image_axes",
     "check_image_size",
     "check_images",
     "check_keypoints",
+    "check_n_channels",
+    "check_region",
     "check_sample_weight",
     "warn_far_outside",
 ]
@@ -128,6 +130,47 @@ def check_image_size(image_size: ImageSize, name: str = "image_size") -> tuple[i
             f"{name} must be (height, width) in whole pixels, at least 1, but was {image_size!r}."
         )
     return int(sides[0]), int(sides[1])
+
+
+def check_n_channels(n_channels: int | None) -> None:
+    """Check the channels that images are read with: 1 for grey, 3 for RGB, None for as they are."""
+    if n_channels not in (None, 1, 3):
+        raise ValueError(f"n_channels must be 1, 3 or None, but was {n_channels!r}.")
+
+
+def check_region(region: Region | None, image_size: ImageSize) -> tuple[int, int, int, int]:
+    """Return (x, y, width, height) of a part of images, of the whole for None.
+
+    Parameters
+    ----------
+    region : sequence of four ints, or None
+        Whole pixels.
+    image_size : int or sequence of two ints
+        (height, width) of the images.
+
+    Returns
+    -------
+    tuple of int
+    """
+    height, width = check_image_size(image_size)
+    if region is None:
+        return 0, 0, width, height
+    numbers = tuple(region)
+    if len(numbers) != 4 or any(n != int(n) for n in numbers):
+        raise ValueError(
+            f"region must be (x, y, width, height) in whole pixels, but was {region!r}."
+        )
+    x, y, region_width, region_height = (int(n) for n in numbers)
+    if x < 0 or y < 0 or region_width < 1 or region_height < 1:
+        raise ValueError(
+            f"region must have x, y >= 0 and a size of at least 1, but was {region!r}."
+        )
+    if x + region_width > width or y + region_height > height:
+        raise ValueError(
+            f"region {region!r} reaches beyond the images, which are {width} pixels wide and "
+            f"{height} high."
+        )
+    return x, y, region_width, region_height
 
 
 def _as_uint8(X, name):

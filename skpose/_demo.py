@@ -40,7 +40,6 @@ def run_demo(seed=0, *, n_samples=400, max_epochs=25):
         targets=ConfidenceMaps(sigma=3.0),
         learning_rate=3e-3,
         batch_size=16,
-        lr_patience=5,
         max_epochs=max_epochs,
         random_state=seed,
         verbose=1,

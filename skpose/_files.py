@@ -345,6 +345,17 @@ def _is_alive(pid):
     return True
 
 
+def name_with_size(path):
+    """Return what a video is known by in an annotation set, also when it is moved."""
+    path = Path(path)
+    return f"{path.name}, {path.stat().st_size} bytes"
+
+
+def name_without_size(name):
+    """Return the file's name of what `name_with_size` returned."""
+    return name.rpartition(", ")[0]
+
+
 def identity(path):
     """Return what changes when a file is replaced or written to, as far as its folder tells."""
     status = os.stat(path)

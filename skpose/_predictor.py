@@ -115,7 +115,12 @@ class Predictor:
     @property
     def n_channels(self):
         """int: number of channels of the images; 3 where any would do."""
-        return getattr(self.last, "image_shape_", (0, 0, 3))[2]
+        return self.n_channels_fitted or 3
+
+    @property
+    def n_channels_fitted(self):
+        """int or None: number of channels of the images in `fit`; None where any would do."""
+        return getattr(self.last, "image_shape_", (0, 0, None))[2]
 
     @property
     def n_keypoints(self):
@@ -131,6 +136,13 @@ class Predictor:
             return getattr(self.steps[0], "input_size_", None) if len(self.steps) == 1 else None
         shape = getattr(self.last, "image_shape_", None)
         return None if shape is None else tuple(shape[:2])
+
+    @property
+    def region(self):
+        """tuple of int or None: (x, y, width, height) of what it sees of the images; None: all."""
+        if self.steps:
+            return getattr(self.steps[0], "region", None)
+        return getattr(self.last, "region_", None)
 
     def names(self, frame=None):
         """Return the names of the bodyparts.
@@ -203,6 +215,22 @@ class Predictor:
                 "was trained."
             )
         return self.last.predict_maps(self._transform(X))[..., : self.n_keypoints]
+
+    def image_roles(self, X):
+        """Return which images it was trained on, as `PoseEstimator.image_roles`; None: not known.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            Images.
+
+        Returns
+        -------
+        ndarray of str of shape (n_samples,), or None
+        """
+        if getattr(self.last, "training_digests_", None) is None:
+            return None
+        return self.last.image_roles(self._transform(X))
 
     def _transform(self, X):
         for step in self.steps:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Skeleton"]
 
+UNNAMED = "bodypart_1"  # stands alone in a set whose bodyparts are still to be named
 _N_TOLD = 30  # names that a message lists at most
 _SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("L", "R"), ("l", "r"))
 
@@ -186,6 +187,19 @@ class Skeleton:
     def has_swaps(self) -> bool:
         """Whether any bodypart has a left/right partner."""
         return bool((self._swaps >= 0).any())
+
+    @property
+    def sides(self) -> NDArray[np.int8]:
+        """ndarray of shape (n_keypoints,): -1 for the left, 1 for the right, 0 without a partner.
+
+        Where names do not tell, the partner that comes first counts as the left one.
+        """
+        sides = np.zeros(len(self), dtype=np.int8)
+        for i, partner in enumerate(self.swap_index):
+            if partner > i:
+                is_swapped = _is_right_of(self.names[i], self.names[partner])
+                sides[[i, partner]] = (1, -1) if is_swapped else (-1, 1)
+        return sides
 
     @property
     def edges(self) -> NDArray[np.int32]:
@@ -379,13 +393,23 @@ def _is_none(value):
 
 def _mirror_name(name, names):
     """Return the name of the other side among `names`, None if there is none."""
+    return _mirror(name, names)[0]
+
+
+def _is_right_of(name, partner):
+    """Whether the names tell that `name` is the right one of two partners."""
+    return _mirror(name, {partner})[1]
+
+
+def _mirror(name, names):
+    """Return the name of the other side among `names`, and whether `name` is the right one."""
     for pair in _SIDES:
         for this, other in (pair, pair[::-1]):
             for i in range(len(name)):
                 mirrored = name[:i] + other + name[i + len(this) :]
                 if name.startswith(this, i) and mirrored in names:
-                    return mirrored
-    return None
+                    return mirrored, this == pair[1]
+    return None, False
 
 
 def _agree(claims, names):

@@ -53,6 +53,15 @@ def tiny_estimator(**params):
     return PoseEstimator(**{**defaults, **params})
 
 
+class Clock:
+    """Stands for the module `time`, and goes where it is set."""
+
+    now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+
 @contextmanager
 def control_c_heeded():
     """Let what is started inside heed Ctrl-C, where a shell has started the tests without it."""
@@ -139,8 +148,11 @@ def find_centroid(weights):
     return np.stack(moments, axis=1) / weights.sum(axis=(1, 2))[:, None]
 
 
+_IS_PROGRESS = re.compile(r"\S+ \d+/\d+(  .*)?$")
+
+
 def run(*arguments, ok=True):
-    """Run the command line; give its output. It may fail, with a message, where it should."""
+    """Run the command line; give its output without progress, or the message where it fails."""
     from click.testing import CliRunner
 
     from skpose.cli import main
@@ -150,7 +162,16 @@ def run(*arguments, ok=True):
     if not ok:
         assert "Traceback" not in result.output
         assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result.output
+    lines = result.output.splitlines(keepends=True)  # old versions of click mix the streams
+    return "".join(line for line in lines if not _IS_PROGRESS.match(line))
+
+
+def mean_error(output):
+    """Return the mean error of all frames that `skpose evaluate` has told."""
+    (line,) = re.findall(r"^\d+ frames? in all: mean (\S+),", output, re.M) or [None]
+    if line is None:
+        (line,) = re.findall(r"^all bodyparts +\d+ +(\S+)", output, re.M)
+    return float(line)
 
 
 def write_video(

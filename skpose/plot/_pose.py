@@ -167,7 +167,7 @@ class PoseDisplay:
     def from_predictions(
         cls,
         images: Images,
-        keypoints: ArrayLike,
+        y_pred: ArrayLike,
         *,
         y_true: ArrayLike | None = None,
         confidence: ArrayLike | None = None,
@@ -184,8 +184,9 @@ class PoseDisplay:
             uint8 images, grey or RGB. Only those that are drawn are read. A single image of shape
             (height, width, n_channels) or (height, width) goes with keypoints of shape
             (n_keypoints, 2).
-        keypoints : array-like of shape (n_samples, n_keypoints, 2)
-            Predicted keypoints (x, y) in pixels of the images; NaN: not predicted.
+        y_pred : array-like of shape (n_samples, n_keypoints, 2)
+            Predicted keypoints (x, y) in pixels of the images; NaN: not predicted. They are the
+            second argument here as in ``KeypointErrorDisplay.from_predictions(y_true, y_pred)``.
         y_true : array-like of shape (n_samples, n_keypoints, 2), default=None
             Labelled keypoints (x, y) in pixels of the images; NaN: not labelled.
         confidence : array-like of shape (n_samples, n_keypoints), default=None
@@ -208,11 +209,11 @@ class PoseDisplay:
         ValueError
             If shapes do not fit together.
         """
-        if np.ndim(keypoints) == 2:
+        if np.ndim(y_pred) == 2:
             images = _as_batch_of_one(images)
-            keypoints, y_true, confidence = map(_in_list, (keypoints, y_true, confidence))
+            y_pred, y_true, confidence = map(_in_list, (y_pred, y_true, confidence))
         images = check_images(images, name="images")
-        keypoints = check_keypoints(keypoints, n_samples=len(images), name="keypoints")
+        keypoints = check_keypoints(y_pred, n_samples=len(images), name="y_pred")
         n_samples, n_keypoints = keypoints.shape[:2]
         check_skeleton(skeleton, n_keypoints)
         indices = _spread(n_samples, n_images)
@@ -255,8 +256,9 @@ class PoseDisplay:
         min_confidence : float, default=0.0
             Predictions of a lower confidence are not drawn.
         cmap : str or matplotlib Colormap, default=None
-            The colours of the bodyparts, in their order. None: a few that everyone can tell apart,
-            or those of plasma for more than seven.
+            The colours of the bodyparts, in their order. None: blue for the left, orange for the
+            right and green for the others, or, without left/right partners, such that neighbours
+            in the order differ; colour-blind people can tell these apart too.
         titles : bool, default=True
             Whether to write above each image its number and, with labels, the mean error of its
             predictions in pixels, drawn or not.

@@ -2,52 +2,14 @@
 
 import numpy as np
 
+from skpose._palette import bodypart_colors
 from skpose.plot._axes import GREY, merge_style
 from skpose.plot._grid import draw_legend, lay_out
 
-__all__ = ["Panels", "bodypart_colors"]
+__all__ = ["Panels"]
 
-# Okabe and Ito's colours, but for black.
-_FEW_COLORS = (
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#F0E442",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
 _MAX_NAMES = 16
 _OUTLINE = (0, 0, 0, 0.5)  # bright colours are seen on bright ground, too
-
-
-def bodypart_colors(n_keypoints, cmap=None):
-    """Give a colour for each bodypart.
-
-    Parameters
-    ----------
-    n_keypoints : int
-        Number of bodyparts.
-    cmap : str or matplotlib Colormap, default=None
-        None: colours that everyone can tell apart, or those of plasma, but for its darkest, if
-        there are more than seven.
-
-    Returns
-    -------
-    ndarray of shape (n_keypoints, 4)
-        RGBA.
-    """
-    import matplotlib as mpl
-    from matplotlib.colors import to_rgba_array
-
-    if cmap is None and n_keypoints <= len(_FEW_COLORS):
-        return to_rgba_array(_FEW_COLORS[:n_keypoints])
-    if cmap is None:
-        return mpl.colormaps["plasma"](np.linspace(0.2, 1, n_keypoints))
-    cmap = mpl.colormaps.get_cmap(cmap)
-    if cmap.N < 32:  # a list of colours, not a gradient
-        return cmap(np.arange(n_keypoints) % cmap.N)
-    return cmap(np.linspace(0, 1, n_keypoints))
 
 
 class Panels:
@@ -88,7 +50,8 @@ class Panels:
         self.skeleton = skeleton
         self.scatter_kwargs = scatter_kwargs
         self.line_kwargs = line_kwargs
-        self.colors = bodypart_colors(keypoints.shape[1], cmap)
+        colors = bodypart_colors(keypoints.shape[1], skeleton, cmap)
+        self.colors = np.column_stack([colors, np.ones(len(colors))])
         self.points, self.labels, self.edges = [], [], []
 
     def draw(self, ax, n_columns, titles, legend):
@@ -230,6 +193,7 @@ class Panels:
             handles.append(Line2D([], [], **dot, color=GREY, label="predicted"))
             handles.append(Line2D([], [], **ring, label="labelled"))
         if self.skeleton is not None and (legend is True or len(self.skeleton) <= _MAX_NAMES):
+            dot |= {"markeredgecolor": GREY, "markeredgewidth": 0.5}  # some are nearly white
             handles += [
                 Line2D([], [], **dot, color=color, label=name)
                 for name, color in zip(self.skeleton.names, self.colors, strict=True)

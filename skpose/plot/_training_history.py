@@ -54,7 +54,8 @@ class TrainingHistoryDisplay:
     best_ : PathCollection or None
         The mark of the best epoch.
     learning_rate_drops_ : ndarray of int
-        The epochs, from 1, that were the first with a lower learning rate.
+        The epochs, from 1, that were the first with a lower learning rate; none where it falls
+        all the time.
     ax_ : matplotlib Axes
         The Axes.
     figure_ : matplotlib Figure
@@ -204,6 +205,8 @@ class TrainingHistoryDisplay:
     def _draw_learning_rate_drops(self, ax):
         rates = np.asarray(self.history.get(_LEARNING_RATE, []))
         drops = np.flatnonzero(rates[1:] < rates[:-1]) + 1
+        if len(drops) > len(rates) / 2:
+            drops = drops[:0]
         self.learning_rate_drops_ = drops + 1
         for n, i in enumerate(drops):
             ax.axvline(i + 0.5, color="0.7", linewidth=0.8, linestyle=":", zorder=0)
@@ -285,6 +288,23 @@ class TrainingHistoryDisplay:
                 va=("bottom" if is_upper else "top") if is_tight else "center",
                 color=self.lines_[name].get_color(),
             )
+        if len(self.lines_) > 1 and _is_below(*(self.history[name] for name in _CURVES)):
+            ax.annotate(
+                "Training errors are of augmented images, averaged over the epoch.",
+                (0, 0),
+                xycoords="axes fraction",
+                xytext=(4, 4),
+                textcoords="offset points",
+                fontsize="x-small",
+                color="0.5",
+            )
+
+
+def _is_below(training, validation):
+    """Whether the validation error is mostly the smaller one, which needs a reason."""
+    training, validation = np.asarray(training, float), np.asarray(validation, float)
+    is_known = ~np.isnan(training) & ~np.isnan(validation)
+    return bool((validation < training)[is_known].sum() > is_known.sum() / 2)
 
 
 def _isolated(errors):

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpose._lazy_array import LazyArray
-from skpose._opencv import import_opencv
+from skpose._opencv import with_channels
 from skpose._types import PathLike, Region
-from skpose.base import check_batch_size
+from skpose.base import check_batch_size, check_region
 from skpose.video._decoder import FrameReader, PixelConverter
 from skpose.video._frame_index import read_index
 
@@ -129,7 +129,7 @@ class VideoFrames(LazyArray):
             raise ValueError(f"{self.path} has no whole frame: it is damaged or cut short.")
         self._open()
         height, width = PixelConverter().pixels(self._reader.read(0)).shape[:2]
-        self._region = _check_region(region, height, width)
+        self._region = check_region(region, (height, width))
         super().__init__(len(self._frames), (self._region[3], self._region[2], n_channels))
         self._full_size = (height, width)
         self._index = self._index[:: int(step)].copy()
@@ -242,7 +242,7 @@ class VideoFrames(LazyArray):
                 "Convert the video to one size."
             )
         x, y, width, height = self._region
-        _copy_channels(pixels[y : y + height, x : x + width], image)
+        image[:] = with_channels(pixels[y : y + height, x : x + width], image.shape[2])
 
     def _check_same_file(self):
         if _stamp(self.path) != self._stamp:
@@ -280,32 +280,3 @@ def _stamp(path):
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns
-
-
-def _copy_channels(pixels, image):
-    if image.shape[2] == 3:
-        image[:] = pixels
-    else:
-        cv2 = import_opencv()
-        image[..., 0] = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
-
-
-def _check_region(region, height, width):
-    if region is None:
-        return 0, 0, width, height
-    numbers = tuple(region)
-    if len(numbers) != 4 or any(n != int(n) for n in numbers):
-        raise ValueError(
-            f"region must be (x, y, width, height) in whole pixels, but was {region!r}."
-        )
-    x, y, region_width, region_height = (int(n) for n in numbers)
-    if x < 0 or y < 0 or region_width < 1 or region_height < 1:
-        raise ValueError(
-            f"region must have x, y >= 0 and a size of at least 1, but was {region!r}."
-        )
-    if x + region_width > width or y + region_height > height:
-        raise ValueError(
-            f"region {region!r} reaches beyond the frames, which are {width} pixels wide and "
-            f"{height} high."
-        )
-    return x, y, region_width, region_height

@@ -12,10 +12,10 @@ import numpy as np
 
 from skpose._files import check_output, replacing
 from skpose._opencv import import_opencv
+from skpose._palette import bodypart_colors
 from skpose._progress import Progress
 from skpose._types import PathLike, Region, Video
 from skpose.base import batch_slices
-from skpose.plot._pose_panels import bodypart_colors
 from skpose.poses import check_poses
 from skpose.skeleton import check_skeleton
 from skpose.video import open_video, timing
@@ -37,6 +37,7 @@ _RADIUS_OF_ANIMAL = 0.03  # and, where that is less, of the animal's length
 _LEAST_RADIUS = 1.5  # pixels
 _N_MEASURED = 1000  # frames
 _USUAL_RATE = 25.0  # frames a second
+_SLOWEST = 5.0  # frames a second, where only some frames are drawn
 
 
 def draw_video(
@@ -105,6 +106,11 @@ def draw_video(
     ValueError
         If the poses do not fit the video or the skeleton.
 
+    Warns
+    -----
+    UserWarning
+        If no keypoint reaches `min_confidence`.
+
     See Also
     --------
     predict_video : Finds the poses.
@@ -113,7 +119,9 @@ def draw_video(
     Notes
     -----
     Frames with odd sides get another row or column at the bottom or right, which H.264 needs.
-    Frames that are no file are played at the rate that the poses tell (``fps``), or at 25 a second.
+    Frames are played at the pace at which they were taken, but no fewer than five a second where
+    only some were predicted. Those of no file are played at the rate that the poses tell (``fps``),
+    or at 25 a second.
 
     Examples
     --------
@@ -140,11 +148,19 @@ def draw_video(
     image_size = tuple(max(round(side * scale), 1) for side in X.shape[1:3])
     overlay = PoseOverlay(
         image_size,
-        _colors(n_keypoints, cmap),
+        255 * bodypart_colors(n_keypoints, skeleton, cmap),
         () if skeleton is None else skeleton.edges,
-        individual_colors=_colors(n_individuals) if n_individuals > 1 else None,
+        individual_colors=255 * bodypart_colors(n_individuals) if n_individuals > 1 else None,
         radius=_default_radius(points, scale, image_size) if radius is None else radius,
     )
+    heights = np.nan_to_num(confidence)[np.isfinite(points).all(axis=-1)]
+    if len(heights) and heights.max() < min_confidence:
+        warnings.warn(
+            f"No keypoint has a confidence of {min_confidence} or more, so none is drawn. Lower "
+            "min_confidence to see where they are.",
+            UserWarning,
+            stacklevel=2,
+        )
     images = _read(X, frames, image_size)
     corner = (0, 0) if region is None else region[:2]
     scales = np.divide(image_size, X.shape[1:3])[::-1]  # of x and y, after rounding
@@ -216,10 +232,6 @@ def _find_frames(X, frames):
     return positions
 
 
-def _colors(n_colors, cmap=None):
-    return 255 * bodypart_colors(n_colors, cmap)[:, :3]
-
-
 def _default_radius(poses, scale, image_size):
     """Give a radius that suits the video, and leaves small animals to be seen."""
     some = poses[:: len(poses) // _N_MEASURED + 1].reshape(-1, *poses.shape[2:])
@@ -240,8 +252,10 @@ def _frame_rate(X, frames, poses):
         return X.frame_rate
     gaps = np.diff(frames)
     if (gaps == gaps[0]).all():
-        return float(len(gaps) / np.ptp(X.times[frames]))
-    return X.frame_rate / float(np.median(gaps))
+        rate = float(len(gaps) / np.ptp(X.times[frames]))
+    else:
+        rate = X.frame_rate / float(np.median(gaps))
+    return max(rate, min(X.frame_rate, _SLOWEST))
 
 
 def _read(X, frames, image_size):

@@ -82,6 +82,22 @@ def test_drops_of_the_learning_rate():
     assert texts(display)[:2] == ["learning rate 0.0002", "4e-05"]
 
 
+def test_a_learning_rate_that_falls_all_the_time_has_no_drops():
+    history = {"keypoint_error": [4, 3, 2, 1], "learning_rate": [1e-3, 8e-4, 3e-4, 1e-5]}
+    display = TrainingHistoryDisplay.from_history(history)
+    assert len(display.learning_rate_drops_) == 0
+    assert texts(display) == ["training"]
+
+
+def test_a_validation_error_below_that_of_training_is_explained():
+    below = {"keypoint_error": [9, 5.0, 4.0], "val_keypoint_error": [8, 4.0, 3.0]}
+    display = TrainingHistoryDisplay.from_history(below)
+    assert "Training errors are of augmented images, averaged over the epoch." in texts(display)
+    above = {"keypoint_error": [9, 4.0, 3.0], "val_keypoint_error": [8, 5.0, 4.0]}
+    display = TrainingHistoryDisplay.from_history(above)
+    assert not any("augmented" in text for text in texts(display))
+
+
 def test_close_labels_are_apart():
     history = {"keypoint_error": [9, 1.001], "val_keypoint_error": [9, 1.0]}
     display = TrainingHistoryDisplay.from_history(history)

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from skpose import Skeleton
+from skpose._palette import bodypart_colors
 from skpose.cli import main
-from skpose.plot._pose_panels import bodypart_colors
 
 av = pytest.importorskip("av")
 pytest.importorskip("cv2")
@@ -154,7 +154,8 @@ def test_what_is_nan_or_not_confident_is_not_drawn(video, out):
     keypoints = np.full((N_FRAMES, 3, 2), 12.0)
     keypoints[:, 0] = np.nan
     confidence = np.tile([1.0, 0.1, np.nan], (N_FRAMES, 1))
-    draw(video, keypoints, confidence, out=out)
+    with pytest.warns(UserWarning, match="so none is drawn"):
+        draw(video, keypoints, confidence, out=out)
     assert changed(out).max() < 8
     draw(video, keypoints, confidence, out=out, min_confidence=0.05, overwrite=True)
     assert changed(out).max() > 20
@@ -225,10 +226,18 @@ def test_individuals_are_told_by_the_colour_of_their_lines(video, out):
     keypoints[3, 1] = np.nan  # seen in all frames but one
     draw(video, keypoints, out=out, skeleton=PAIR, scale=4, radius=8)
     frames = VideoFrames(out)
-    colors = 255 * bodypart_colors(2)[:, :3]
+    colors = 255 * bodypart_colors(2, PAIR)
     for row, color in zip((6, 18), colors, strict=True):
         np.testing.assert_allclose(frames[0][4 * row + 1, 64], color, atol=30)
     assert changed(out, 3)[4 * 18 + 1, 64] < 10
+
+
+def test_frames_far_apart_do_not_stand_for_seconds(tmp_path, out):
+    with write_mp4(tmp_path / "long.mp4", (HEIGHT, WIDTH), 25) as write:
+        for _ in range(41):
+            write(np.full((HEIGHT, WIDTH, 3), GREY, dtype=np.uint8))
+    draw(tmp_path / "long.mp4", poses(n_frames=3), out=out, frames=[0, 20, 40])
+    assert VideoFrames(out).frame_rate == pytest.approx(5, rel=1e-3)
 
 
 def test_progress_is_told(video, out, capsys):

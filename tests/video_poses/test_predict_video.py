@@ -19,7 +19,6 @@ import pytest
 import skpose
 from skpose import _predictor
 from skpose._background import read_ahead
-from skpose._progress import Progress, format_duration
 from skpose.baseline import MeanPoseRegressor
 from skpose.poses import read_poses, to_numpy, write_rows
 from skpose.video import VideoFrames
@@ -527,17 +526,6 @@ def test_mistakes_with_many_videos_are_told_before_any_work(videos, tmp_path):
     (tmp_path / "b.csv").write_text("mine")
     with pytest.raises(FileExistsError, match=r"b\.csv"):
         predict_videos(None, videos, out=tmp_path)
-
-
-def test_progress_tells_speed_and_time_left(capsys):
-    with Progress(100, "video.mp4", n_done=20, unit="frames", interval=0) as progress:
-        progress._start -= 4
-        progress.advance(40)
-    assert capsys.readouterr().err == "video.mp4 60/100  10 frames/s  0:04 left\n"
-    with Progress(100, "video.mp4", verbose=0, interval=0) as progress:
-        progress.advance(40)
-    assert capsys.readouterr().err == ""
-    assert format_duration(3723) == "1:02:03"
 
 
 def test_progress_is_a_bar_in_a_terminal(video, monkeypatch):

@@ -1,0 +1,22 @@
+"""Boxes around poses."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["bounding_boxes", "box_sides"]
+
+
+def bounding_boxes(
+    keypoints: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the least and the greatest (x, y) of labelled keypoints, inf and -inf without any."""
+    is_labelled = np.isfinite(keypoints).all(axis=2, keepdims=True)
+    low = np.where(is_labelled, keypoints, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(is_labelled, keypoints, -np.inf).max(axis=1, initial=-np.inf)
+    return low, high
+
+
+def box_sides(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (width, height) that labelled keypoints span: 0 where there are fewer than two."""
+    low, high = bounding_boxes(keypoints)
+    return np.maximum(high - low, 0)
