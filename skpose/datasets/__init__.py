@@ -11,14 +11,21 @@ _HOMES = {
     "HDF5Images": "_hdf5_images",
     "ImageFiles": "_image_files",
     "append_images": "_annotation_changes",
+    "change_skeleton": "_annotation_edits",
+    "find_suspects": "_suspects",
     "fold_annotations": "_annotation_changes",
     "make_poses": "_make_poses",
+    "match_images": "_same_images",
     "merge_annotations": "_annotation_changes",
     "read_annotations": "_annotation_set",
     "read_coco": "_coco",
     "read_deeplabcut": "_deeplabcut",
     "read_labels": "_read_labels",
     "read_sources": "_annotation_set",
+    "remove_images": "_annotation_edits",
+    "rename_bodyparts": "_annotation_edits",
+    "split_annotations": "_annotation_edits",
+    "take_images": "_annotation_edits",
     "update_annotations": "_annotation_changes",
     "write_annotations": "_annotation_changes",
     "write_guesses": "_annotation_changes",
@@ -36,6 +43,13 @@ if TYPE_CHECKING:
         write_guesses as write_guesses,
     )
     from skpose.datasets._annotation_editor import AnnotationEditor as AnnotationEditor
+    from skpose.datasets._annotation_edits import (
+        change_skeleton as change_skeleton,
+        remove_images as remove_images,
+        rename_bodyparts as rename_bodyparts,
+        split_annotations as split_annotations,
+        take_images as take_images,
+    )
     from skpose.datasets._annotation_set import (
         read_annotations as read_annotations,
         read_sources as read_sources,
@@ -46,6 +60,8 @@ if TYPE_CHECKING:
     from skpose.datasets._image_files import ImageFiles as ImageFiles
     from skpose.datasets._make_poses import make_poses as make_poses
     from skpose.datasets._read_labels import read_labels as read_labels
+    from skpose.datasets._same_images import match_images as match_images
+    from skpose.datasets._suspects import find_suspects as find_suspects
 else:
 
     def __getattr__(name):

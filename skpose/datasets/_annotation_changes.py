@@ -36,6 +36,7 @@ from skpose.datasets._annotation_layout import (
     read_checksum,
     read_mark,
     read_stored,
+    table_of,
 )
 from skpose.datasets._annotation_set import images_of
 
@@ -112,17 +113,11 @@ def write_annotations(
     labels = check_labels(
         len(images), len(skeleton), keypoints, annotated, occluded, videos, frame_numbers
     )
-    _check_new(path, overwrite)
-    with _making(path, overwrite) as new, create_hdf5(new, _n_bytes_of([images])) as file:
+    check_new(path, overwrite)
+    with making(path, overwrite) as new, create_hdf5(new, n_bytes_of([images])) as file:
         create_images(file, [images])
         create_labels(file, labels)
-        swaps = skeleton.swap_index
-        swaps = np.where(swaps == np.arange(len(swaps)), -1, swaps)
-        create_skeleton(
-            file,
-            np.stack([skeleton.parents, swaps], axis=1),
-            [name.encode() for name in skeleton.names],
-        )
+        create_skeleton(file, table_of(skeleton), [name.encode() for name in skeleton.names])
 
 
 def append_images(
@@ -177,7 +172,7 @@ def append_images(
     [2 3]
     """
     images = check_images(images, name="images")
-    with _holding(path) as (stored, new):
+    with holding(path) as (stored, new):
         old = images_of(stored)
         if images.shape[1:] != old.shape[1:]:
             raise ValueError(
@@ -187,7 +182,7 @@ def append_images(
         labels = check_labels(
             len(images), len(stored.table), keypoints, annotated, occluded, videos, frame_numbers
         )
-        with create_hdf5(new, _n_bytes_of([old, images])) as file:
+        with create_hdf5(new, n_bytes_of([old, images])) as file:
             create_images(file, [old, images])
             mark = stored.mark and stored.mark.next()
             create_labels(file, Labels.join([Labels.of(stored), labels]), mark)
@@ -240,17 +235,17 @@ def merge_annotations(paths: Sequence[PathLike], out: PathLike, *, overwrite: bo
     paths = list(paths)
     if not paths:
         raise ValueError("paths must name at least one annotation set, but is empty.")
-    _check_new(out, overwrite)
-    with _making(out, overwrite) as new:
+    check_new(out, overwrite)
+    with making(out, overwrite) as new:
         _merge([read_stored(path) for path in paths], new)  # `out` may be one of them
 
 
-def _check_new(path, overwrite):
+def check_new(path, overwrite):
     is_set = holds_hdf5(lambda file: "annotations" in file and "skeleton" in file)
     check_output(path, what="Annotation sets", overwrite=overwrite, is_same=is_set)
 
 
-def _making(path, overwrite):
+def making(path, overwrite):
     """Yield the name of a file that becomes a new set, without the journal of the old one."""
     if overwrite and Path(path).is_file():
         return changing(path, done=lambda: journals.journal_of(path).unlink(missing_ok=True))
@@ -262,7 +257,7 @@ def _merge(sets, new):
     names = max((stored.names for stored in sets if stored.names), key=_n_bytes, default=None)
     for stored, its_images in zip(sets, images, strict=True):
         _check_alike(stored, its_images, sets[0], images[0], names)
-    with create_hdf5(new, _n_bytes_of(images)) as file:
+    with create_hdf5(new, n_bytes_of(images)) as file:
         create_images(file, images)
         create_labels(file, Labels.join([Labels.of(stored) for stored in sets]))
         create_skeleton(file, sets[0].table, names)
@@ -400,7 +395,7 @@ def fold_annotations(path: PathLike) -> None:
 
 
 @contextmanager
-def _holding(path):
+def holding(path):
     """Yield what a set stores, and the name of the file that takes its place and its journal's."""
     with changing(path, done=lambda: journals.remove_journal(path, stored.journal)) as new:
         stored = read_stored(path)
@@ -410,16 +405,24 @@ def _holding(path):
 @contextmanager
 def _rewriting(path):
     """Yield the labels of a set; what is in them afterwards, and in the journal, is in the file."""
-    with _holding(path) as (stored, new):
+    with holding(path) as (stored, new):
         before = checksum_of(stored)
         yield stored
         mark = stored.mark
         if mark is not None and checksum_of(stored) != before:
             mark = mark.next()
-        check_room(new, os.path.getsize(path))
-        shutil.copyfile(path, new)
-        with create_hdf5(new, stored.coordinates.nbytes, mode="r+") as file:
-            create_labels(file, Labels.of(stored), mark)
+        with copied(path, new, Labels.of(stored), mark):
+            pass
+
+
+@contextmanager
+def copied(path, new, labels, mark):
+    """Yield a copy of a set, an open file, that has these labels."""
+    check_room(new, os.path.getsize(path))
+    shutil.copyfile(path, new)
+    with create_hdf5(new, labels.coordinates.nbytes, mode="r+") as file:
+        create_labels(file, labels, mark)
+        yield file
 
 
 def rewrite(path):
@@ -484,7 +487,7 @@ def _size(images):
     return f"{height} x {width} x {n_channels}"
 
 
-def _n_bytes_of(sources):
+def n_bytes_of(sources):
     return sum(math.prod(source.shape) for source in sources)
 
 

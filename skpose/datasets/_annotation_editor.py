@@ -17,6 +17,7 @@ from skpose._hdf5 import open_hdf5
 from skpose._types import PathLike
 from skpose.datasets import _annotation_journal as journals
 from skpose.datasets._annotation_changes import fold_annotations, rewrite
+from skpose.datasets._annotation_edits import change_skeleton
 from skpose.datasets._annotation_layout import (
     Labels,
     read_checksum,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnnotationEditor", "Edited"]
 
+_MODEL = "model:"  # with which the name of a model begins, in place of a person's
 _COUNTED = 4096  # images at a time: states are texts, which take memory
 
 
@@ -150,6 +152,57 @@ class AnnotationEditor:
                     counts[part, column] = (states == state).sum(axis=1)
         return counts
 
+    @property
+    def video_names(self) -> list[str]:
+        """list of str: what the videos are known by whose frames are in the set."""
+        with self._lock:
+            return [name for name in dict.fromkeys(self._labels.videos.tolist()) if name]
+
+    def source_of(self, image: int) -> tuple[str, int]:
+        """Return what the video of an image is known by, "" for none, and which frame it is."""
+        with self._lock:
+            return str(self._labels.videos[image]), int(self._labels.frame_numbers[image])
+
+    def frames_of(self, video: str) -> NDArray[np.intp]:
+        """Return the numbers of the frames of a video that are in the set, in its order."""
+        with self._lock:
+            return self._labels.frame_numbers[self._labels.videos == video]
+
+    def find_frame(self, video: str, number: int) -> int | None:
+        """Return which image is a frame of a video, None if none is."""
+        with self._lock:
+            is_it = (self._labels.videos == video) & (self._labels.frame_numbers == number)
+        return int(np.flatnonzero(is_it)[0]) if is_it.any() else None
+
+    def labelled_keypoints(self) -> NDArray[np.float64]:
+        """Return what people have labelled, (n_images, n_keypoints, 2); NaN: nothing, or absent."""
+        with self._lock:
+            coordinates = self._labels.coordinates.astype(float)  # a copy
+            is_label = self._labels.annotated & (coordinates != -1).any(axis=2)
+        coordinates[~is_label] = np.nan
+        return coordinates
+
+    def mean_confidence(self, images: ArrayLike | None = None) -> NDArray[np.float64]:
+        """Return how sure models are of their guesses in images.
+
+        Parameters
+        ----------
+        images : array-like of int, default=None
+            Which images. None: all.
+
+        Returns
+        -------
+        ndarray of shape (n_images,)
+            The mean confidence, 0 to 1; NaN where no guess has one.
+        """
+        with self._lock:
+            index = slice(None) if images is None else np.asarray(images, dtype=np.intp)
+            confidence = self._labels.confidence[index]
+            is_guess = ~np.isnan(confidence) & ~self._labels.annotated[index]
+        n_guesses = is_guess.sum(axis=1)
+        sums = np.where(is_guess, confidence, 0).sum(axis=1)
+        return np.where(n_guesses > 0, sums / np.maximum(n_guesses, 1), np.nan)
+
     def keypoints_of(self, image: int) -> list[list[Any]]:
         """Return what is known of an image's keypoints.
 
@@ -209,8 +262,8 @@ class AnnotationEditor:
         """
         with self._lock:
             edits = _check_edits(edits, self._labels.annotated.shape)
-            if self._id is None and edits:
-                rewrite(self.path)
+            if edits:
+                self._need_identity()
             with locked(self.path):
                 self._take_in()
                 if key is not None and key in self._keys:
@@ -222,6 +275,55 @@ class AnnotationEditor:
                 if edits:
                     self._write(edits, by, key)
             return Edited(self.version, conflicts)
+
+    def guess(
+        self, images: ArrayLike, keypoints: ArrayLike, *, model: str = ""
+    ) -> NDArray[np.intp]:
+        """Write a model's guesses; what a person has labelled stays as it is.
+
+        Parameters
+        ----------
+        images : array-like of shape (n_images,), int
+            Which images; each once.
+        keypoints : array-like of shape (n_images, n_keypoints, 2 or 3)
+            (x, y) in pixels, with the confidence behind if it is known. Of a set that has got more
+            bodyparts since, those of the first ones.
+        model : str, default=""
+            The model's name.
+
+        Returns
+        -------
+        ndarray of int
+            The images that have changed.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; nothing is changed then.
+        ValueError
+            If the guesses do not fit the set, or the file is another set now.
+        """
+        index, keypoints = np.asarray(images, dtype=np.intp), np.asarray(keypoints, dtype=float)
+        with self._lock:
+            if keypoints.ndim != 3 or len(keypoints) != len(index):
+                raise ValueError(
+                    f"keypoints must have shape ({len(index)}, {len(self.skeleton)}, 2 or 3), but "
+                    f"have {keypoints.shape}."
+                )
+            edits = [
+                [image, k, "guess", *place]
+                for image, pose in zip(index.tolist(), keypoints.tolist(), strict=True)
+                for k, place in enumerate(pose)
+            ]
+            edits = _check_edits(edits, self._labels.annotated.shape)
+            if edits:
+                self._need_identity()
+            with locked(self.path):
+                self._take_in()
+                edits = [edit for edit in edits if not self._labels.annotated[edit[0], edit[1]]]
+                if edits:
+                    self._write(edits, f"{_MODEL}{model}", None)
+            return np.unique([edit[0] for edit in edits]).astype(np.intp)
 
     def refresh(self) -> NDArray[np.intp]:
         """Take in what other programs have changed.
@@ -253,6 +355,22 @@ class AnnotationEditor:
             self.is_long = False
             self.refresh()
 
+    def change_skeleton(self, skeleton: Skeleton) -> None:
+        """Give the set another skeleton, as `skpose.datasets.change_skeleton` does.
+
+        Its first bodyparts are those of the set, in their order; no edit is lost.
+        """
+        with self._lock:
+            self._need_identity()
+            self._take_in()  # so that it is known again whatever its names are
+            change_skeleton(self.path, skeleton)
+            self._take_in()
+
+    def _need_identity(self):
+        """Give a set of another program what a journal knows it by."""
+        if self._id is None:
+            rewrite(self.path)
+
     def _read_stamp(self):
         """Return what tells whether somebody has changed the set."""
         stamps = []
@@ -279,7 +397,9 @@ class AnnotationEditor:
             return
         stored = read_stored(self.path)
         self._check_is_same(stored)
-        old, n_old, version = self._labels, len(self), self.version
+        n_more = stored.annotated.shape[1] - self._labels.annotated.shape[1]
+        old, n_old, version = self._labels.with_more_keypoints(n_more), len(self), self.version
+        skeleton = self.skeleton
         self._take(stored)
         new = Labels(*(values[:n_old] for values in self._labels))
         # Confidences change with the coordinates, or in the last digit, when they are folded.
@@ -287,11 +407,12 @@ class AnnotationEditor:
         for name in ("annotated", "occluded"):
             is_changed |= getattr(old, name) != getattr(new, name)
         n_new = len(self) - n_old
+        is_other = bool(is_changed.any() or n_new or skeleton != self.skeleton)
         # A program that knows no journal has not counted what it changed.
-        self.version = max(self.version, version + bool(is_changed.any() or n_new))
-        self._touched[is_changed] = self.version
-        more = np.full((n_new, self._touched.shape[1]), self.version)
-        self._touched = np.concatenate([self._touched, more])
+        self.version = max(self.version, version + is_other)
+        more = ((0, n_new), (0, n_more))
+        self._touched = np.pad(self._touched, more, constant_values=self.version)
+        self._touched[:n_old][is_changed] = self.version
         for place in zip(*np.nonzero(is_changed), strict=True):
             self._authors.pop((int(place[0]), int(place[1])), None)
         self._note_authors(stored.journal, after=version)
@@ -299,10 +420,12 @@ class AnnotationEditor:
 
     def _check_is_same(self, stored):
         is_same_set = self._id is None or (stored.mark is not None and stored.mark.id == self._id)
-        if not is_same_set or stored.names != self._names or len(stored.annotated) < len(self):
+        n_images, n_keypoints = self._labels.annotated.shape
+        has_all = stored.annotated.shape[0] >= n_images and stored.annotated.shape[1] >= n_keypoints
+        if not is_same_set or not has_all or (self._id is None and stored.names != self._names):
             raise ValueError(
                 f"{self.path} is another annotation set than the one that was opened, or has fewer "
-                "images or other bodyparts. Nothing was changed; open it anew."
+                "images or bodyparts. Nothing was changed; open it anew."
             )
 
     def _note_authors(self, journal, after=-1):
@@ -316,11 +439,18 @@ class AnnotationEditor:
         differing = []
         for image, keypoint, *wanted in edits:
             is_others = by is None or self._authors.get((image, keypoint)) != by
-            if self._touched[image, keypoint] > base and is_others:
+            is_news = self._touched[image, keypoint] > base and is_others
+            if is_news and not self._is_guessed(image, keypoint):
                 now = self.keypoints_of(image)[keypoint]
                 if now != wanted:
                     differing.append([image, keypoint, *now])
         return differing
+
+    def _is_guessed(self, image, keypoint):
+        """Whether what is there now is a model's, and no person's: it gives way to any person."""
+        author = self._authors.get((image, keypoint))
+        is_persons = author is not None and not author.startswith(_MODEL)
+        return not (is_persons or self._labels.annotated[image, keypoint])
 
     def _write(self, edits, by, key):
         about = {name: value for name, value in (("by", by), ("key", key)) if value is not None}

@@ -20,6 +20,7 @@ _LABELS = ("annotations", "annotated", "skeleton")
 _FOR_EACH_KEYPOINT = ("annotated", "confidence", "occluded")
 _FOR_EACH_IMAGE = ("images", "annotations", *_FOR_EACH_KEYPOINT, "frame_source")
 _REPLACED = (*_FOR_EACH_IMAGE, "source_videos")
+_FOR_EACH_BODYPART = ("skeleton", "skeleton_names")
 
 
 class StoredLabels(NamedTuple):
@@ -267,6 +268,16 @@ class Labels(NamedTuple):
         """Put the labels of several sets of images one after the other."""
         return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
+    def with_more_keypoints(self, n):
+        """Return labels with `n` keypoints more of each image, which are empty."""
+        more = ((0, 0), (0, n))
+        return self._replace(
+            coordinates=np.pad(self.coordinates, (*more, (0, 0)), constant_values=-1.0),
+            annotated=np.pad(self.annotated, more),
+            confidence=np.pad(self.confidence, more, constant_values=np.nan),
+            occluded=np.pad(self.occluded, more),
+        )
+
 
 def create_labels(file, labels, mark=None):
     """Write labels. What holds nothing but the usual is left out, as DeepPoseKit has none of it.
@@ -315,26 +326,40 @@ def _create_source(file, videos, frame_numbers):
     file["source_videos"] = np.array(names, dtype=h5py.string_dtype())
 
 
+def table_of(skeleton):
+    """Return the parent and the partner of each bodypart, -1 for none, (n_keypoints, 2)."""
+    swaps = skeleton.swap_index
+    swaps = np.where(swaps == np.arange(len(swaps)), -1, swaps)
+    return np.stack([skeleton.parents, swaps], axis=1)
+
+
 def create_skeleton(file, table, names):
     """Write a skeleton.
 
     Parameters
     ----------
     file : h5py.File
-        Where to.
+        Where to; a skeleton that is there is replaced.
     table : ndarray of shape (n_keypoints, 2)
         Parent and partner of each bodypart, -1 for none.
     names : list of bytes or None
         Names of the bodyparts, UTF-8; None writes none.
     """
-    file.create_dataset("skeleton", data=table, dtype=np.int32)
+    _put(file, "skeleton", table.astype(np.int32))
     if names is not None:
-        kind = h5py.string_dtype("utf-8", max(map(len, names)))
-        file.create_dataset("skeleton_names", data=np.array(names, dtype=kind))
+        create_names(file, names)
 
 
-def copy_others(source, file):
-    """Copy all that has nothing to do with the number of images.
+def create_names(file, names):
+    """Write the names of the bodyparts, bytes of UTF-8, in place of others."""
+    if "skeleton_names" in file:
+        del file["skeleton_names"]
+    kind = h5py.string_dtype("utf-8", max(map(len, names)))
+    file.create_dataset("skeleton_names", data=np.array(names, dtype=kind))
+
+
+def copy_others(source, file, index=None):
+    """Copy what is not written anew where images are added or taken.
 
     Parameters
     ----------
@@ -343,10 +368,21 @@ def copy_others(source, file):
     file : h5py.File
         Where to: skeleton, names, datasets of other names and the attributes of the file, but
         the one that says which set it is.
+    index : ndarray of int of shape (n_taken,), default=None
+        The images that are taken. Datasets of other names that have as many rows as there are
+        images lose the rows of the rest. None: all is copied whole.
     """
+    n_samples = len(source["images"])
     for name in source:
-        if name not in _REPLACED:
-            source.copy(source[name], file, name)
+        if name in _REPLACED:
+            continue
+        dataset = source[name]
+        n_rows = (getattr(dataset, "shape", None) or (-1,))[0]
+        if index is None or name in _FOR_EACH_BODYPART or n_rows != n_samples:
+            source.copy(dataset, file, name)
+        else:
+            taken = file.create_dataset(name, data=dataset[()][index], dtype=dataset.dtype)
+            taken.attrs.update(dataset.attrs)
     for name, value in source.attrs.items():
         if name != "journal":
             file.attrs[name] = value

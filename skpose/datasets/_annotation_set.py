@@ -27,6 +27,7 @@ def read_annotations(
     labelled: Literal["annotated", "visible", "all"] = "annotated",
     frames: Literal["labelled", "unlabelled", "all"] = "labelled",
     key: str = "images",
+    n_channels: int | None = None,
     return_X_y: Literal[False] = False,
 ) -> Bunch: ...
 
@@ -39,6 +40,7 @@ def read_annotations(
     labelled: Literal["annotated", "visible", "all"] = "annotated",
     frames: Literal["labelled", "unlabelled", "all"] = "labelled",
     key: str = "images",
+    n_channels: int | None = None,
     return_X_y: Literal[True],
 ) -> tuple[Rows, NDArray[np.float64]]: ...
 
@@ -50,6 +52,7 @@ def read_annotations(
     labelled: Literal["annotated", "visible", "all"] = "annotated",
     frames: Literal["labelled", "unlabelled", "all"] = "labelled",
     key: str = "images",
+    n_channels: int | None = None,
     return_X_y: bool = False,
 ) -> Bunch | tuple[Rows, NDArray[np.float64]]:
     """Read an annotation set, DeepPoseKit's HDF5 file; the images stay on disk.
@@ -71,6 +74,8 @@ def read_annotations(
         Which images to give: those with at least one labelled keypoint, those with none, or all.
     key : str, default="images"
         Name of the images' dataset in the file.
+    n_channels : {1, 3}, default=None
+        The channels to read: 1 makes colour images grey. None: as they are.
     return_X_y : bool, default=False
         Give ``(images, keypoints)`` in place of a Bunch.
 
@@ -142,7 +147,7 @@ def read_annotations(
     _check_option("labelled", labelled, ("annotated", "visible", "all"))
     _check_option("frames", frames, ("labelled", "unlabelled", "all"))
     stored = read_stored(path)
-    images = images_of(stored, key)
+    images = images_of(stored, key, n_channels)
     skeleton = skeleton_of(stored, skeleton)
     missing = stored.is_missing
     is_labelled = {
@@ -209,8 +214,8 @@ def _check_option(name, value, options):
         raise ValueError(f"{name} must be {' or '.join(map(repr, options))}, but was {value!r}.")
 
 
-def images_of(stored, key="images"):
-    images = HDF5Images(stored.path, key)
+def images_of(stored, key="images", n_channels=None):
+    images = HDF5Images(stored.path, key, n_channels=n_channels)
     if len(images) != len(stored.coordinates):
         raise ValueError(
             f"{stored.path} is not an annotation set: it has {len(images)} images, but annotations "

@@ -6,9 +6,11 @@ from zlib import crc32
 import h5py
 import numpy as np
 
+from skpose._checks import check_n_channels
 from skpose._files import identity
 from skpose._hdf5 import open_hdf5
 from skpose._lazy_array import LazyArray
+from skpose._opencv import with_channels
 from skpose._types import PathLike
 
 _N_SAMPLES = 8  # images that are compared when the file was rewritten
@@ -29,6 +31,8 @@ class HDF5Images(LazyArray):
         The HDF5 file.
     key : str, default="images"
         Name of the dataset, uint8 of shape (n_samples, height, width, n_channels).
+    n_channels : {1, 3}, default=None
+        Channels to give: 1 makes colour images grey, 3 repeats the grey. None: as they are.
 
     Attributes
     ----------
@@ -48,7 +52,7 @@ class HDF5Images(LazyArray):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not a whole HDF5 file, or has no such images.
+        If it is not a whole HDF5 file, has no such images, or `n_channels` is another number.
 
     See Also
     --------
@@ -69,17 +73,24 @@ class HDF5Images(LazyArray):
     (5, 1, 1, 1) [3 0 3]
     """
 
-    def __init__(self, path: PathLike, key: str = "images") -> None:
+    def __init__(
+        self, path: PathLike, key: str = "images", *, n_channels: int | None = None
+    ) -> None:
+        check_n_channels(n_channels)
         self.path = os.path.abspath(os.fspath(path))
         self.key = key
         with open_hdf5(self.path) as file:
             dataset = _check_dataset(file, self.path, key)
-            self._n_images, *row_shape = dataset.shape
+            self._n_images, *self._stored_shape = dataset.shape
             self._fingerprint = _fingerprint(dataset, self._n_images)
             self._stamp = identity(self.path)
-        super().__init__(self._n_images, row_shape)
+        *size, n_stored = self._stored_shape
+        super().__init__(self._n_images, (*size, n_channels or n_stored))
 
     def _read(self, positions):
+        return with_channels(self._read_stored(positions), self.shape[3])
+
+    def _read_stored(self, positions):
         """Read images run by run: HDF5's own selection of single rows is slower than that."""
         runs = np.split(positions, np.flatnonzero(np.diff(positions) != 1) + 1)
         with open_hdf5(self.path, is_known=True) as file:
@@ -87,7 +98,7 @@ class HDF5Images(LazyArray):
             self._check_same(dataset)
             if len(runs) == 1:
                 return dataset[positions[0] : positions[-1] + 1]
-            images = np.empty((len(positions), *self._row_shape), dtype=self.dtype)
+            images = np.empty((len(positions), *self._stored_shape), dtype=self.dtype)
             start = 0
             for run in runs:
                 images[start : start + len(run)] = dataset[run[0] : run[-1] + 1]
@@ -100,10 +111,10 @@ class HDF5Images(LazyArray):
         if stamp == self._stamp:
             return
         n_now, *row_shape = dataset.shape
-        if tuple(row_shape) != self._row_shape or n_now < self._n_images:
+        if row_shape != self._stored_shape or n_now < self._n_images:
             raise ValueError(
                 f"{self.path} has changed: its dataset {self.key!r} has shape {dataset.shape} now, "
-                f"which does not hold {self._n_images} images of {self._row_shape}. Open it again."
+                f"not {(self._n_images, *self._stored_shape)} or more images. Open it again."
             )
         if _fingerprint(dataset, self._n_images) != self._fingerprint:
             raise ValueError(

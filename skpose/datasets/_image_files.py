@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
+from skpose._checks import check_image_size, check_n_channels
 from skpose._lazy_array import LazyArray
-from skpose._opencv import import_opencv
+from skpose._opencv import import_opencv, with_channels
 from skpose._types import ImageSize, PathLike
-from skpose.base import check_image_size
 
 _ORIENTATION = 0x0112  # the tag of EXIF
 _ON_ITS_SIDE = 5  # from which on height and width change places when the image is turned upright
@@ -86,8 +86,7 @@ class ImageFiles(LazyArray):
         n_channels: int | None = None,
         image_size: ImageSize | Literal["largest"] | None = None,
     ) -> None:
-        if n_channels not in (None, 1, 3):
-            raise ValueError(f"n_channels must be 1, 3 or None, but was {n_channels!r}.")
+        check_n_channels(n_channels)
         self._paths = _check_paths(paths)
         self._n_channels = n_channels
         if isinstance(image_size, str) and image_size == "largest":
@@ -116,7 +115,7 @@ class ImageFiles(LazyArray):
                 f"{self._row_shape[2]}. Give n_channels=1 to read all as grey, 3 as RGB."
             )
         self._check_size(path, height, width)
-        image[:height, :width] = _with_channels(pixels, self._row_shape[2])
+        image[:height, :width] = with_channels(pixels, self._row_shape[2])
 
     def _check_size(self, path, height, width):
         asked = self._row_shape[:2]
@@ -224,15 +223,6 @@ def _check_head(encoded, path):
             f"{path} holds {n_images} images, but a file must hold one. Save each as a file of its "
             "own, or all as a video."
         )
-
-
-def _with_channels(pixels, n_channels):
-    if pixels.shape[2] == n_channels:
-        return pixels
-    if n_channels == 3:
-        return np.repeat(pixels, 3, axis=2)
-    cv2 = import_opencv()
-    return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., np.newaxis]
 
 
 def _check_paths(paths):

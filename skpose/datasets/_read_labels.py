@@ -57,7 +57,7 @@ def read_labels(
     category : str, default=None
         Of a COCO file: the category to read. None: the only one with keypoints.
     n_channels : {1, 3}, default=None
-        Of images in files of their own: the channels to read. None: as they are.
+        The channels to read: 1 makes colour images grey. None: as they are.
     image_size : int or tuple of (height, width), default=None
         Of images in files of their own: size in pixels to fill up smaller ones to, at the bottom
         and right. None: that of the largest.
@@ -124,7 +124,7 @@ def read_labels(
 
 
 _READERS: dict[str, tuple[Callable[..., Any], set[str]]] = {
-    "deepposekit": (read_annotations, {"skeleton", "labelled"}),
+    "deepposekit": (read_annotations, {"skeleton", "labelled", "n_channels"}),
     "deeplabcut": (read_deeplabcut, {"skeleton", "scorer", "n_channels", "image_size"}),
     "coco": (read_coco, {"skeleton", "category", "n_channels", "image_size"}),
 }

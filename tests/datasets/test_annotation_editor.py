@@ -10,6 +10,7 @@ from skpose import Skeleton
 from skpose.datasets import (
     AnnotationEditor,
     append_images,
+    change_skeleton,
     fold_annotations,
     read_annotations,
     update_annotations,
@@ -182,6 +183,27 @@ def test_another_set_in_the_place_of_the_one_that_was_opened_is_not_changed(path
     assert editor.keypoints_of(1)[0] == PLACED[2:]  # to be saved elsewhere
 
 
+@pytest.mark.parametrize("is_here", [True, False])
+def test_a_skeleton_that_grows_is_taken_in(path, is_here):
+    editor = AnnotationEditor(path)
+    editor.edit([PLACED], by="one")
+    version = editor.version
+    new = Skeleton(["nose", "tail", "ear"], ["", "nose", "nose"])
+    if is_here:
+        editor.change_skeleton(new)
+    else:
+        change_skeleton(path, new)
+        editor.refresh()
+    assert editor.version > version
+    assert editor.skeleton == new
+    assert editor.keypoints_of(1) == [PLACED[2:], ["empty"], ["empty"]]
+    assert editor.changed_since(version).tolist() == [0, 1, 2, 3, 4]  # none is done any more
+    assert editor.edit([[1, 0, "absent"]], base=0, by="two").conflicts == [PLACED]
+    assert editor.edit([[2, 2, "placed", 4.0, 4.0]], base=editor.version).conflicts == []
+    editor.fold()
+    assert read(path).keypoints[[1, 2], [0, 2]].tolist() == [[2, 3], [4, 4]]
+
+
 def test_a_set_of_another_program_is_copied_at_the_first_change(path):
     with h5py.File(path, "r+") as file:
         del file.attrs["journal"]
@@ -252,3 +274,62 @@ def test_a_set_has_one_identity(path, tmp_path):
     editor.fold()
     assert before == editor.id == AnnotationEditor(path).id
     assert before != AnnotationEditor(tmp_path / "other.h5").id
+
+
+def test_guesses_are_never_over_what_a_person_has_said(path):
+    editor = AnnotationEditor(path)
+    editor.edit([PLACED, [2, 1, "absent"], [3, 0, "guess", 1, 1]])
+    update_annotations(path, [0], [[[7, 7], [np.nan] * 2]])  # which the editor has not seen yet
+    poses = np.array([[[5, 5, 0.5], [6, 6, 0.25]]] * 4)
+    assert editor.guess([0, 1, 2, 3], poses, model="a").tolist() == [0, 1, 2, 3]
+    guesses = [["guess", 5, 5, 0.5], ["guess", 6, 6, 0.25]]
+    assert editor.keypoints_of(0) == [["placed", 7, 7], guesses[1]]
+    assert editor.keypoints_of(1) == [PLACED[2:], guesses[1]]
+    assert editor.keypoints_of(2) == [guesses[0], ["absent"]]
+    assert AnnotationEditor(path).keypoints_of(3) == editor.keypoints_of(3) == guesses
+    np.testing.assert_allclose(editor.mean_confidence(), [0.25, 0.25, 0.5, 0.375, np.nan])
+    np.testing.assert_allclose(editor.mean_confidence([3]), [0.375])
+    editor.edit([[3, 0, "placed", 1, 1], [3, 1, "placed", 1, 1]])
+    version = editor.version
+    assert editor.guess([3], poses[:1], model="a").tolist() == []
+    assert editor.version == version
+    assert editor.guess([4], poses[:1, :, :2]).tolist() == [4]
+    assert editor.keypoints_of(4)[0] == ["guess", 5, 5]
+
+
+@pytest.mark.parametrize("is_here", [True, False])
+def test_a_guess_that_came_meanwhile_gives_way_to_a_person(path, is_here):
+    editor = AnnotationEditor(path)
+    base = editor.version
+    if is_here:
+        editor.guess([1], np.full((1, 2, 2), 5.0), model="a")
+    else:
+        write_guesses(path, [1], np.full((1, 2, 2), 5.0))
+    assert editor.edit([PLACED], base=base, by="ada").conflicts == []
+    assert editor.keypoints_of(1) == [PLACED[2:], ["guess", 5, 5]]
+    cleared = [1, 0, "empty"]
+    editor.edit([cleared], base=editor.version, by="bob")
+    assert editor.edit([PLACED], base=base, by="ada").conflicts == [cleared]  # by a person
+
+
+def test_a_set_of_another_program_gets_bodyparts(path):
+    with h5py.File(path, "r+") as file:
+        del file.attrs["journal"]
+    editor = AnnotationEditor(path)
+    editor.change_skeleton(Skeleton(["nose", "tail", "ear"]))
+    editor.edit([[1, 2, "placed", 2.0, 3.0]])
+    assert editor.refresh().tolist() == []
+    assert read(path).skeleton.names == ("nose", "tail", "ear")
+    assert read(path).keypoints[1, 2].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("images", "shape"), [([5], (1, 2, 3)), ([0], (1, 3, 2)), ([0, 1], (1, 2, 2)), ([0], (2, 2))]
+)
+def test_guesses_that_do_not_fit(path, images, shape):
+    editor = AnnotationEditor(path)
+    with pytest.raises(ValueError, match=r"image|shape|keypoint"):
+        editor.guess(images, np.ones(shape))
+    with pytest.raises(ValueError, match="finite"):
+        editor.guess([0], np.full((1, 2, 2), np.nan))
+    assert editor.version == 0

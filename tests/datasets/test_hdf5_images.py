@@ -37,6 +37,26 @@ def test_whole_as_array(path, images):
     np.testing.assert_array_equal(np.asarray(X), images, strict=True)
 
 
+@pytest.mark.parametrize("key", [3, slice(2, 9), [5, 3, 3, 19, 0], []], ids=repr)
+def test_colour_is_read_as_grey_and_grey_as_colour(tmp_path, path, images, key):
+    colour = np.random.default_rng(1).integers(0, 256, (20, 4, 6, 3), dtype=np.uint8)
+    with h5py.File(tmp_path / "colour.h5", "w") as file:
+        file["images"] = colour
+    grey = HDF5Images(tmp_path / "colour.h5", n_channels=1)[key]
+    exact = colour[key] @ [0.299, 0.587, 0.114]
+    np.testing.assert_allclose(grey[..., 0], exact, atol=0.51)
+    assert grey.dtype == np.uint8
+    repeated = HDF5Images(path, n_channels=3)[key]
+    np.testing.assert_array_equal(repeated, np.repeat(images[key], 3, axis=-1), strict=True)
+    same = HDF5Images(path, n_channels=1)[key]
+    np.testing.assert_array_equal(same, images[key], strict=True)
+
+
+def test_another_number_of_channels_is_refused(path):
+    with pytest.raises(ValueError, match="n_channels must be 1, 3 or None, but was 2"):
+        HDF5Images(path, n_channels=2)
+
+
 def test_key_names_the_dataset(path, images):
     with h5py.File(path, "r+") as file:
         file["raw/crops"] = images[::2]

@@ -95,8 +95,9 @@ def test_options_that_do_not_apply_are_refused(tmp_path):
             read_labels(path, labelled="all")
         assert read_labels(path, image_size=(9, 9)).images.shape == (2, 9, 9, 1)
         assert read_labels(path, n_channels=3).images.shape == (2, 6, 8, 3)
-    with pytest.raises(ValueError, match="n_channels does not apply to"):
-        read_labels(write_set(tmp_path / "set.h5"), n_channels=3)
+    with pytest.raises(ValueError, match="image_size does not apply to"):
+        read_labels(write_set(tmp_path / "set.h5"), image_size=(9, 9))
+    assert read_labels(tmp_path / "set.h5", n_channels=3).images.shape == (2, 6, 8, 3)
     assert read_labels(tmp_path, scorer="Ann").keypoints.shape == (2, 2, 2)
     assert read_labels(tmp_path / "a.json", category="mouse").keypoints.shape == (2, 2, 2)
     with pytest.raises(ValueError, match="category must name one of them"):
