@@ -55,6 +55,9 @@ class MeanPoseRegressor(KeypointRegressorMixin, BaseEstimator):
         """int: number of keypoints."""
         return len(self.pose_)
 
+    def __init__(self) -> None:
+        pass
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Images, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Learn the mean pose.

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import make_scorer
 
+from skpose._boxes import box_sides
 from skpose.base import check_keypoints, check_sample_weight
 
 __all__ = [
+    "correct_keypoints",
     "get_scorer",
     "keypoint_errors",
     "mean_keypoint_error",
@@ -105,6 +107,59 @@ def mean_keypoint_error(
     return _weighted_mean(errors, labelled, sample_weight)
 
 
+def correct_keypoints(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    threshold: float,
+    relative_to: ArrayLike | Literal["bounding_box"] | None = None,
+) -> NDArray[np.float64]:
+    """Tell which keypoints are predicted to within a distance.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples, n_keypoints, 2)
+        True keypoints (x, y) in pixels; NaN: not labelled.
+    y_pred : array-like of shape (n_samples, n_keypoints, 2)
+        Predicted keypoints (x, y) in pixels; NaN: not found, which is wrong.
+    threshold : float
+        The largest distance that is right: in pixels, or in the lengths of `relative_to`.
+    relative_to : tuple of int, array-like of shape (n_samples,) or "bounding_box", default=None
+        The length of each individual, as for `pck`.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_keypoints)
+        1 for right, 0 for wrong; NaN where the keypoint is not labelled, or the length of its
+        individual is not known.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or `threshold` is not greater than 0.
+
+    See Also
+    --------
+    pck : The mean of these.
+
+    Examples
+    --------
+    >>> from skpose.metrics import correct_keypoints
+    >>> y_true, y_pred = [[[0, 0], [10, 0]]], [[[0, 1], [14, 0]]]
+    >>> correct_keypoints(y_true, y_pred, threshold=2).tolist()
+    [[1.0, 0.0]]
+    """
+    is_scalar = np.isscalar(threshold)
+    if not is_scalar or not threshold > 0:
+        raise ValueError(f"threshold must be a number greater than 0, but was {threshold!r}.")
+    errors = keypoint_errors(y_true, y_pred)
+    lengths = _body_lengths(check_keypoints(y_true), relative_to)
+    is_known = lengths > 0
+    counts = _labelled(y_true) & is_known[:, None]
+    limits = threshold * np.where(is_known, lengths, np.nan)
+    return np.where(counts, errors <= limits[:, None], np.nan)  # False where nothing is predicted
+
+
 def pck(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -143,6 +198,10 @@ def pck(
     ValueError
         If no keypoint is labelled, no length is known, or the shapes differ.
 
+    See Also
+    --------
+    correct_keypoints : Which keypoints are right, one by one.
+
     References
     ----------
     Y. Yang and D. Ramanan, "Articulated human detection with flexible mixtures of parts", IEEE
@@ -157,16 +216,8 @@ def pck(
     >>> pck(y_true, y_pred, threshold=0.4, relative_to=(0, 1))
     1.0
     """
-    is_scalar = np.isscalar(threshold)
-    if not is_scalar or not threshold > 0:
-        raise ValueError(f"threshold must be a number greater than 0, but was {threshold!r}.")
-    errors = keypoint_errors(y_true, y_pred)
-    lengths = _body_lengths(check_keypoints(y_true), relative_to)
-    known = lengths > 0
-    counted = _labelled(y_true) & known[:, None]
-    limits = threshold * np.where(known, lengths, np.nan)
-    is_right = np.where(np.isnan(errors), False, errors <= limits[:, None])
-    return _weighted_mean(is_right, counted, sample_weight, "of known length ")
+    correct = correct_keypoints(y_true, y_pred, threshold=threshold, relative_to=relative_to)
+    return _weighted_mean(correct, ~np.isnan(correct), sample_weight, "of known length ")
 
 
 def oks(
@@ -228,7 +279,7 @@ def oks(
     if not (kappas > 0).all():
         raise ValueError(f"kappas must be greater than 0, but are {kappas.tolist()}.")
     if area is None:
-        area = _bounding_boxes(check_keypoints(y_true)).prod(axis=1)
+        area = box_sides(check_keypoints(y_true)).prod(axis=1)
     area = _per_item(area, n_samples, "area", "sample")
     labelled = _labelled(y_true)
     counted = (area > 0) & labelled.any(axis=1)
@@ -319,7 +370,7 @@ def _body_lengths(y_true, relative_to):
                 "relative_to must be None, a tuple of two positions, an array of lengths or "
                 f"'bounding_box', but was {relative_to!r}."
             )
-        return _bounding_boxes(y_true).max(axis=1)
+        return box_sides(y_true).max(axis=1)
     if isinstance(relative_to, tuple):
         is_position = [
             isinstance(i, int | np.integer) and -n_keypoints <= i < n_keypoints for i in relative_to
@@ -331,14 +382,6 @@ def _body_lengths(y_true, relative_to):
             )
         return np.linalg.norm(y_true[:, relative_to[0]] - y_true[:, relative_to[1]], axis=1)
     return _per_item(relative_to, n_samples, "relative_to", "sample")
-
-
-def _bounding_boxes(keypoints):
-    """Give the (width, height) that labelled keypoints span: 0 if there are fewer than two."""
-    labelled = ~np.isnan(keypoints)
-    high = np.where(labelled, keypoints, -np.inf).max(axis=1)
-    low = np.where(labelled, keypoints, np.inf).min(axis=1)
-    return np.maximum(high - low, 0)
 
 
 def _per_item(values, n_items, name, item):

@@ -6,6 +6,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from skpose import metrics
 from skpose.baseline import MeanPoseRegressor
 from skpose.metrics import (
+    correct_keypoints,
     get_scorer,
     keypoint_errors,
     mean_keypoint_error,
@@ -80,6 +81,15 @@ def test_pck_relative_to_a_length(relative_to, share):
 def test_pck_leaves_out_samples_without_a_length():
     # Keypoint 2 is labelled in the second sample only: length 20, errors 0, 10, 1.
     assert pck(Y_TRUE, Y_PRED, threshold=0.1, relative_to=(0, 2)) == pytest.approx(2 / 3)
+
+
+def test_correct_keypoints_say_what_is_not_known():
+    y_pred = Y_PRED.astype(float)
+    y_pred[1, 0] = NAN  # not found: wrong
+    found = correct_keypoints(Y_TRUE, y_pred, threshold=0.1, relative_to=(0, 2))
+    np.testing.assert_array_equal(found, [[NAN] * 3, [0, 0, 1], [NAN] * 3])
+    found = correct_keypoints(Y_TRUE, y_pred, threshold=5)
+    np.testing.assert_array_equal(found, [[1, 0, NAN], [0, 0, 1], [NAN] * 3])
 
 
 def test_pck_weighs_samples():

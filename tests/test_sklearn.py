@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import pytest
 from scipy.stats import loguniform
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
@@ -353,6 +353,35 @@ def test_halving_search_gives_epochs_to_the_best(poses):
     ).fit(X, y)
     assert_array_equal(search.cv_results_["n_resources"], [1, 1, 2])
     assert search.best_estimator_.n_iter_ == 2
+
+
+@pytest.mark.parametrize("scoring", ["neg_mean_squared_error", ["neg_median_absolute_error", "r2"]])
+@pytest.mark.parametrize("behind", [(), (ImageResizer(scale=0.5),)])
+def test_a_score_of_tables_is_refused_before_any_training(poses, scoring, behind):
+    X, y = poses
+    begun = []
+    estimator = tiny_estimator(
+        callbacks=[keras.callbacks.LambdaCallback(on_train_begin=begun.append)]
+    )
+    pipeline = make_pipeline(*behind, estimator)
+    with pytest.raises(ValueError, match="squared_error|absolute_error.*skpose.metrics"):
+        cross_validate(pipeline, X, y, cv=2, scoring=scoring, error_score="raise")
+    assert not begun
+
+
+class HasEstimatorInside(RegressorMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.inner_ = tiny_estimator().fit(X, np.full((len(X), 1, 2), 5.0))
+        return self
+
+    def predict(self, X):
+        return self.inner_.predict(X)[:, 0, 0]
+
+
+def test_a_score_of_who_only_has_an_estimator_inside_is_allowed(poses):
+    X, _ = poses
+    settings = {"cv": 2, "scoring": "neg_mean_squared_error", "error_score": "raise"}
+    assert np.isfinite(cross_val_score(HasEstimatorInside(), X, np.ones(len(X)), **settings)).all()
 
 
 @pytest.mark.slow

@@ -102,9 +102,9 @@ class Augmenter(BaseAugmenter):
         Standard deviation of Gaussian noise, in grey levels (of 255), independent in each pixel and
         channel.
     dropout : float, (float, float) or None, default=0.05
-        Probability of a pixel to become 0.
+        Probability of a pixel to become as the mean of its image.
     block_dropout : float, (float, float) or None, default=0.1
-        Probability of a pixel to lie under one of the square blocks that are 0.
+        Probability of a pixel to lie under one of the square blocks that are as the mean.
     block_size : float or (float, float), default=(0.05, 0.15)
         Side of those blocks, as a fraction of the image's shorter side.
     random_state : int, Generator, RandomState or None, default=None
@@ -148,6 +148,10 @@ class Augmenter(BaseAugmenter):
     The directions of poses are those that align them to their mean (Procrustes analysis). A video
     may show what the labels do not: an animal that is labelled upright and climbs later, say. Then
     give `rotation` yourself.
+
+    Dropped pixels and blocks take the mean of their image. In DeepPoseKit they are black, and on a
+    bright floor a black block is like a dark animal: in the first minutes a network learns little
+    else than to overlook these.
 
     The pixels are changed in the order of the parameters. Without labels, "auto" stands for the
     geometry of DeepPoseKit: mirrors, where the skeleton names partners, a rotation of 180, a scale

@@ -96,26 +96,34 @@ def add_noise(image, sigma, rng):
 
 
 def drop_pixels(image, probability, rng):
-    """Make pixels 0 in all channels, each with `probability` and independently of the others."""
+    """Give pixels the mean of the image, each with `probability`, independently of the others."""
     height, width = image.shape[:2]
     # Where a Poisson number of darts fall on the pixels, each pixel is hit by a Poisson number of
     # its own, and missed with probability exp(-mean). That is far less to draw than a mask.
     n_darts = rng.poisson(-np.log1p(-probability) * height * width)
-    image.reshape(height * width, -1)[rng.integers(0, height * width, n_darts)] = 0
+    image.reshape(height * width, -1)[rng.integers(0, height * width, n_darts)] = _mean(image)
 
 
 def drop_blocks(image, probability, size, rng):
-    """Make square blocks of `size` pixels 0, so that each pixel is hit with `probability`.
+    """Give square blocks the mean of the image, so that each pixel is hit with `probability`.
 
-    Blocks may overlap one another and the edges, so that no place is spared.
+    Blocks, whose sides are `size` pixels, may overlap one another and the edges, so that no place
+    is spared.
     """
     height, width = image.shape[:2]
+    mean = _mean(image)
     n_rows, n_cols = height + size - 1, width + size - 1  # positions where a block shows
     n_blocks = rng.poisson(-np.log1p(-probability) * n_rows * n_cols / size**2)
     tops = rng.integers(1 - size, height, n_blocks)
     lefts = rng.integers(1 - size, width, n_blocks)
     for top, left in zip(tops.tolist(), lefts.tolist(), strict=True):
-        image[max(top, 0) : top + size, max(left, 0) : left + size] = 0
+        image[max(top, 0) : top + size, max(left, 0) : left + size] = mean
+
+
+def _mean(image):
+    """Return the mean of each channel, which stands out less than black, as a part may be."""
+    n_channels = image[0, 0].size
+    return np.rint(import_opencv().mean(image)[:n_channels]).astype(np.uint8)
 
 
 def _standard_normal(rng, n):

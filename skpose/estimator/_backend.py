@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from skpose._threads import threads_wanted
+from skpose.estimator._allocator import keep_freed_memory
 
 __all__ = [
     "check_process",
@@ -19,6 +20,7 @@ __all__ = [
     "current_graph",
     "expect_compilation",
     "free_memory",
+    "heeds_rate_in_epoch",
     "jit_compile",
     "prepare_process",
     "share_machine",
@@ -33,11 +35,17 @@ def jit_compile():
     return keras.backend.backend() == "jax"
 
 
+def heeds_rate_in_epoch():
+    """Whether a learning rate that is set between two steps counts for the next one."""
+    return keras.backend.backend() != "jax"  # which knows the rate of the epoch's beginning alone
+
+
 def prepare_process():
     """Get a process ready for its first network; raises what `check_process` raises."""
     check_process()
     _users.add(os.getpid())
     share_machine()
+    keep_freed_memory()
 
 
 def check_process():

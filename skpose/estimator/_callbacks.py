@@ -1,54 +1,75 @@
-"""What happens between two epochs: the best one is kept, a person is told."""
-
-from collections.abc import Callable, Sequence
-from functools import partial
-import time
-from typing import Any
-import warnings
+"""What happens in a training: the best epoch is kept, a person is told."""
 
 import keras
 
 from skpose._progress import Progress
-from skpose._types import PathLike
-from skpose.saving import check_model_path
 
-__all__ = ["BestEpoch", "Checkpoint", "FreezeEncoder", "HeedInterrupts", "ShowProgress"]
+__all__ = ["BestEpoch", "FreezeEncoder", "HeedInterrupts", "ShowProgress"]
+
+_AVERAGED = 10  # the mean is over this part of the epochs
 
 
 class BestEpoch(keras.callbacks.Callback):
     """Keeps the weights of the best epoch.
 
+    A few images that are watched have an error that goes up and down from epoch to epoch, and the
+    least of hundreds of them is luck. So the mean over a tenth of the epochs up to each is
+    compared: with a learning rate that falls to nothing, the last ones are as good as they look.
+
     Parameters
     ----------
     monitor : str
         The entry of the logs to minimise.
-    best_so_far : tuple of (int, float), default=None
-        The epoch whose weights the network has now, and its value, if training goes on.
+    before : list of float, default=()
+        Its values in all epochs before, whatever training they were of.
+    start : int, default=0
+        The epoch in which this training began.
+    epoch : int, default=None
+        The best epoch of this training so far, whose weights the network has now, if it goes on.
 
     Attributes
     ----------
     epoch : int or None
         The best epoch, from 0.
     value : float
-        Its value.
+        The entry in that epoch.
     weights : list of ndarray or None
-        Its weights.
+        The weights of that epoch.
     """
 
-    def __init__(self, monitor, best_so_far=None):
+    def __init__(self, monitor, before=(), *, start=0, epoch=None):
         super().__init__()
         self.monitor = monitor
-        self.epoch, self.value = best_so_far or (None, float("inf"))
+        self.start = start
+        self.epoch = epoch
         self.weights = None
+        self._values = list(before)
+        self._least = float("inf") if epoch is None else self._mean_until(epoch)
+
+    @property
+    def value(self):
+        """float: the entry in the best epoch."""
+        return float("inf") if self.epoch is None else self._values[self.epoch]
+
+    def _mean_until(self, epoch):
+        n = max(1, (epoch + 1 - self.start) // _AVERAGED)
+        return sum(self._values[epoch + 1 - n : epoch + 1]) / n
 
     def on_train_begin(self, logs=None):
         if self.epoch is not None:
             self.weights = self.model.network.get_weights()
 
     def on_epoch_end(self, epoch, logs=None):
-        if logs[self.monitor] < self.value:
-            self.epoch, self.value = epoch, logs[self.monitor]
+        self._values.append(logs[self.monitor])
+        mean = self._mean_until(epoch)
+        if mean < self._least:
+            self.epoch, self._least = epoch, mean
             self.weights = self.model.network.get_weights()
+
+    def take_last(self):
+        """Keep the epoch that was trained last."""
+        self.epoch = len(self._values) - 1
+        self.weights = self.model.network.get_weights()
 
     def restore(self, model):
         """Give `model` the weights of the best epoch, if one was finished."""
@@ -86,75 +107,6 @@ class FreezeEncoder(keras.callbacks.Callback):
             model.network.get_layer(name).trainable = True
 
 
-class Checkpoint(keras.callbacks.Callback):
-    """Saves the estimator while it is fitted, so that a killed process loses little.
-
-    The file is replaced as a whole each time. Resume from it with
-    ``skpose.load(path).set_params(warm_start=True).fit(X, y)``.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The model file.
-    interval : float, default=60.0
-        Least time between two savings in seconds.
-    overwrite : bool, default=False
-        Whether the file may exist before the training, as when that goes on from it.
-    steps : sequence of transformers, default=()
-        Fitted steps of a Pipeline before the estimator; the file then holds that Pipeline.
-
-    Raises
-    ------
-    FileExistsError
-        If it exists, and `overwrite` is False.
-    FileNotFoundError
-        If its folder does not exist.
-
-    Warns
-    -----
-    UserWarning
-        If it cannot be written while the training goes on.
-
-    Examples
-    --------
-    >>> from skpose import PoseEstimator
-    >>> from skpose.estimator import Checkpoint
-    >>> estimator = PoseEstimator(callbacks=[Checkpoint("fly.skpose")])
-    """
-
-    def __init__(
-        self,
-        path: PathLike,
-        *,
-        interval: float = 60.0,
-        overwrite: bool = False,
-        steps: Sequence[Any] = (),
-    ) -> None:
-        super().__init__()
-        check_model_path(path, overwrite=overwrite)  # before the training, not after a minute of it
-        self.path = path
-        self.interval = interval
-        self.steps = steps
-        self._save: Any = None
-        self._last: Any = None
-
-    def set_save(self, save: Callable[..., None]) -> None:
-        """Take the function that writes the estimator as it is now, behind `steps`, to a path."""
-        self._save = partial(save, steps=self.steps) if self.steps else save
-        self._last = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if time.monotonic() - self._last < self.interval:
-            return
-        try:
-            self._save(self.path)
-        except OSError as error:  # a full disk, say, costs no training
-            warnings.warn(
-                f"The training goes on, but could not be saved: {error}", UserWarning, stacklevel=2
-            )
-        self._last = time.monotonic()
-
-
 class HeedInterrupts(keras.callbacks.Callback):
     """Ends a training that was interrupted between two mini-batches.
 
@@ -183,25 +135,48 @@ class ShowProgress(keras.callbacks.Callback):
 
     Parameters
     ----------
-    n_epochs : int
-        The most epochs that there can be in this training.
+    budget : Budget
+        How long it may take.
+    n_steps : int
+        Steps an epoch.
+    first_epoch : int
+        Number of epochs that went before.
     """
 
-    def __init__(self, n_epochs):
+    def __init__(self, budget, n_steps, first_epoch):
         super().__init__()
-        self._progress = Progress(n_epochs, "epoch")
-        self._best = float("inf")
+        self._budget = budget
+        self._n_steps = n_steps
+        self._first_epoch = first_epoch
+        self._progress = Progress(1.0, "")
+        self._epoch, self._best = 0, float("inf")
+        self._text = ""
 
     def on_train_begin(self, logs=None):
         self._progress.__enter__()
+        self._show(0)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch - self._first_epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._show(batch + 1)
 
     def on_epoch_end(self, epoch, logs=None):
-        text = f"training error {logs['keypoint_error']:.2f} px"
+        self._text = f"error {logs['keypoint_error']:.2f}"
         error = logs.get("val_keypoint_error")
         if error is not None:
             self._best = min(self._best, error)
-            text += f"  validation error {error:.2f} px (best {self._best:.2f})"
-        self._progress.advance(text=text)
+            self._text += f", kept back {error:.2f}, best {self._best:.2f}"
+        self._text += " px"
+        self._show(self._n_steps)
+
+    def _show(self, n_steps):
+        before, n_epochs = self._budget.epochs_before, self._budget.n_epochs
+        number = before + self._epoch + 1
+        label = f"epoch {number}" if n_epochs is None else f"epoch {number}/{n_epochs}"
+        share = self._budget.share_used(self._epoch + n_steps / self._n_steps)
+        self._progress.show(share, label, self._text)
 
     def close(self):
         """Stop the bar, if there is one, however the training ended."""

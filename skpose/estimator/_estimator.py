@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 import multiprocessing
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+import os
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,18 +15,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skpose._digests import digest_images
 from skpose._interrupts import interrupts_held
+from skpose._messages import tell
 from skpose._predictor import KeypointRegressorMixin, find_in_batches
-from skpose._types import Images, ImageSize, PathLike, RandomState
+from skpose._types import Images, PathLike, RandomState
 from skpose.base import (
     HasMethods,
     Interval,
     StrOptions,
     batch_slices,
     check_batch_size,
-    check_image_size,
     fit_context,
 )
+from skpose.estimator._budget import Budget
 from skpose.estimator._export import write_onnx
 from skpose.estimator._parts import (
     PartsMixin,
@@ -33,11 +36,13 @@ from skpose.estimator._parts import (
     have_same_parameters,
     make_augmenters,
 )
+from skpose.estimator._pretrained import Pretrained
 from skpose.estimator._samples import check_training_samples, check_validation_samples
-from skpose.estimator._split import split_validation
+from skpose.estimator._scoring import refuse_scores_of_tables
+from skpose.estimator._split import extend_validation, split_validation
 from skpose.estimator._trained import NetworkSettings, TrainedNetwork
 from skpose.models import get_architecture
-from skpose.preprocessing import ImageBatch
+from skpose.preprocessing import ImageBatch, ImageResizer
 from skpose.saving import check_savable, save
 from skpose.skeleton import Skeleton
 from skpose.targets import ConfidenceMaps
@@ -51,6 +56,14 @@ if TYPE_CHECKING:
 __all__ = ["PoseEstimator"]
 
 _SEED_END = 2**31 - 1
+_N_EPOCHS = 200  # where neither epochs nor minutes are given
+_NOT_KNOWN = {
+    "minutes_": 0.0,
+    "training_digests_": None,
+    "validation_digests_": None,
+    "_first_epoch": 0,
+}
+_N_ITER_NO_CHANGE = {"plateau": 50, "cosine": None}
 
 
 def _of_trained(get):
@@ -96,29 +109,44 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         Learning rate at the start, where `optimizer` is a name.
     batch_size : int, default=4
         Images for each step of the optimizer. The last batch of an epoch may be smaller.
-    max_epochs : int, default=200
-        The most epochs of training.
+    max_epochs : int, default=None
+        The most epochs of training. None: 200, or, with `max_minutes`, as many as these allow.
+    max_minutes : float, default=None
+        The most minutes of training, compilation included, after which it ends at the next step.
+        Then `random_state` fixes everything but the number of steps. None: no limit.
     early_stopping : bool, default=True
-        Keep samples back for validation (unless `validation_data` is given), stop when their error
-        no longer falls, and keep the best epoch. False: train on all samples for `max_epochs`.
+        Keep samples back for validation (unless `validation_data` is given). With plateaus, and
+        where training is interrupted, the epoch is kept up to which their error is least, in the
+        mean over a tenth of the epochs so far; of a cosine that has come to its end, the last one.
+        False: train on all samples, and keep the last epoch.
     validation_fraction : float, default=0.1
         Share of the samples (or of the groups) to keep back.
-    n_iter_no_change : int, default=50
-        Epochs without improvement after which training stops.
+    n_iter_no_change : int, default=None
+        With `early_stopping`, epochs without improvement after which training stops. None: 50 with
+        plateaus, none with a cosine, which gets better to its end.
     tol : float, default=1e-3
         Least improvement of the mean keypoint error in pixels.
+    lr_schedule : {"cosine", "plateau"}, default="cosine"
+        How the learning rate falls. "cosine": along half a cosine, down to a hundredth at the end
+        of `max_epochs` or `max_minutes`. "plateau": where the error no longer falls. An optimizer
+        with a schedule of its own keeps that. `partial_fit` keeps the learning rate.
     lr_patience : int, default=20
-        Epochs without improvement after which the learning rate falls.
+        With plateaus, epochs without improvement after which the learning rate falls.
     lr_factor : float, default=0.2
         By what the learning rate is multiplied then.
+    pretrained : str or path-like, default=None
+        A model file to begin with: the network takes its features, and its maps too if they are of
+        the same bodyparts. It must have the same architecture, `downsample_factor` and number of
+        channels; images and bodyparts may be others. None: random weights.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last `fit`. Parameters that another network
         would be built from must not have changed since.
     precision : {"float32", "mixed_bfloat16", "mixed_float16"}, default="float32"
         Keras dtype policy of the network.
-    callbacks : list of keras.callbacks.Callback, default=None
-        Called in training. The logs have ``loss``, ``keypoint_error`` (pixels; of the keypoints
-        that augmentation leaves in the image), and the same with ``val_``.
+    callbacks : list of callbacks, default=None
+        `Checkpoint`, `EpochReport`, or of Keras, called in training. One that sets the learning
+        rate takes it over from `lr_schedule`. The logs have ``loss``, ``keypoint_error`` (pixels;
+        of the keypoints that augmentation leaves in the image), and the same with ``val_``.
     random_state : int, RandomState or None, default=None
         What the first weights, the validation split and the augmentation depend on.
     verbose : int, default=0
@@ -145,6 +173,8 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         Whether peaks are found between the cells of the maps.
     n_iter_ : int
         Number of epochs trained.
+    minutes_ : float
+        Minutes that the last training took, with those before an interruption.
     best_epoch_ : int or None
         The epoch, from 0, whose weights are kept; None: the last.
     history_ : dict of str to list of float
@@ -152,6 +182,9 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         (pixels) for each epoch, and the same with ``val_``.
     validation_indices_ : ndarray of int
         Samples that were kept back in the last `fit`; empty if none were.
+    training_digests_, validation_digests_ : ndarray of uint64 or None
+        Of the images that were trained on and watched, whenever that was; see `image_roles`. None:
+        an older file does not tell.
 
     Raises
     ------
@@ -164,13 +197,14 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
 
     Notes
     -----
-    Training is that of Graving et al. (2019): the mean squared error of the maps of every stage,
-    Adam, a learning rate that falls by a factor of 5 where nothing improves, and a stop after 50
-    epochs without improvement. Unlike there, the error watched is the keypoints' in pixels, not the
-    maps', and the learning rate falls after 20 epochs, not 10: with ten frames kept back, the error
-    is noisy, and a rate that falls too soon leaves the network half trained. A step takes 4 images,
-    not 16: of a hundred frames, batches of 16 make so few steps an epoch that the network ends
-    with a larger error in the same time.
+    The loss is that of Graving et al. (2019): the mean squared error of the maps of every stage,
+    with Adam. There, the learning rate falls by a factor of 5 after 10 epochs without improvement,
+    and training stops after 50: with ten frames kept back, the error is noisy, and a rate that
+    falls too soon leaves the network half trained. A cosine needs no error to watch, and ends when
+    it was told to. With ``lr_schedule="plateau"`` the error watched is the keypoints' in pixels,
+    not the maps', and the learning rate falls after 20 epochs. A step takes 4 images, not 16: of a
+    hundred frames, batches of 16 make so few steps an epoch that the network ends with a larger
+    error in the same time.
 
     References
     ----------
@@ -198,13 +232,16 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         "optimizer": [str, HasMethods(["get_config", "build"])],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), None],
+        "max_minutes": [Interval(Real, 0, None, closed="neither"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "lr_schedule": [StrOptions({"cosine", "plateau"})],
         "lr_patience": [Interval(Integral, 1, None, closed="left")],
         "lr_factor": [Interval(Real, 0, 1, closed="neither")],
+        "pretrained": [str, os.PathLike, None],
         "warm_start": ["boolean"],
         "precision": [StrOptions({"float32", "mixed_bfloat16", "mixed_float16"})],
         "callbacks": [list, tuple, None],
@@ -212,6 +249,8 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         "verbose": ["verbose"],
     }
 
+    # What parameters were before there were parameters, for files that do not have them.
+    _older_params: ClassVar = {"lr_schedule": "plateau", "max_minutes": None, "pretrained": None}
     _never_saved = ("callbacks",)  # they belong to one training
     _only_for_training = ("augmenter",)  # a file that cannot hold it is still of use
 
@@ -234,16 +273,19 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         optimizer: str | keras.optimizers.Optimizer = "adam",
         learning_rate: float = 1e-3,
         batch_size: int = 4,
-        max_epochs: int = 200,
+        max_epochs: int | None = None,
+        max_minutes: float | None = None,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 50,
+        n_iter_no_change: int | None = None,
         tol: float = 1e-3,
+        lr_schedule: Literal["cosine", "plateau"] = "cosine",
         lr_patience: int = 20,
         lr_factor: float = 0.2,
+        pretrained: PathLike | None = None,
         warm_start: bool = False,
         precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32",
-        callbacks: list[keras.callbacks.Callback] | None = None,
+        callbacks: list[Any] | None = None,
         random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:
@@ -256,12 +298,15 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.max_epochs = max_epochs
+        self.max_minutes = max_minutes
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.lr_schedule = lr_schedule
         self.lr_patience = lr_patience
         self.lr_factor = lr_factor
+        self.pretrained = pretrained
         self.warm_start = warm_start
         self.precision = precision
         self.callbacks = callbacks
@@ -304,7 +349,9 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         -------
         self : PoseEstimator
         """
+        refuse_scores_of_tables(self)
         go_on = self.warm_start and hasattr(self, "n_iter_")
+        budget, resumes = self._make_budget(go_on, y)
         samples = self._check(X, y, sample_weight, visibility, go_on)
         seeds = check_random_state(self.random_state).randint(_SEED_END, size=3)
         indices, kept = np.arange(len(samples.images)), np.array([], dtype=int)
@@ -312,14 +359,11 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         if validation_data is not None:
             validation = check_validation_samples(validation_data, samples)
         elif self.early_stopping:
-            indices, kept = self._split(len(samples.images), groups, int(seeds[0]), go_on)
+            indices, kept = self._split(samples.images, groups, int(seeds[0]), go_on)
             validation = samples.take(kept)
-        self._set_up(samples, int(seeds[1]), go_on, labels=y)
+        self._set_up(samples, int(seeds[1]), go_on, resumes, labels=y)
         self.validation_indices_ = kept
-        n_epochs = self.max_epochs
-        if self._unfinished and self.n_iter_ < self.max_epochs:
-            n_epochs -= self.n_iter_
-        self._train(samples.take(indices), validation, int(seeds[2]), n_epochs)
+        self._train(samples.take(indices), validation, int(seeds[2]), budget, self.lr_schedule)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -345,10 +389,26 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         go_on = hasattr(self, "n_iter_")
         samples = self._check(X, y, sample_weight, visibility, go_on)
         seeds = check_random_state(self.random_state).randint(_SEED_END, size=3)
-        self._set_up(samples, int(seeds[1]), go_on)
+        self._set_up(samples, int(seeds[1]), go_on, False)
         self.validation_indices_ = np.array([], dtype=int)
-        self._train(samples, None, int(seeds[2]), 1)
+        self._train(samples, None, int(seeds[2]), Budget(1), "plateau")  # in one epoch: constant
         return self
+
+    def _make_budget(self, go_on, y):
+        """Start the clock; tell whether an interrupted training goes on, and count what it took.
+
+        With more images, or fewer, it is another one, which begins with the weights of the last.
+        """
+        n_epochs = self.max_epochs
+        if n_epochs is None and self.max_minutes is None:
+            n_epochs = _N_EPOCHS
+        if go_on and self._unfinished and np.shape(y)[:1] == (self._n_samples,):
+            n_before = self.n_iter_ - self._first_epoch
+            before = {"epochs_before": n_before, "minutes_before": self.minutes_}
+            budget = Budget(n_epochs, self.max_minutes, **before)
+            if budget.n_epochs_left > 0 and not budget.is_out_of_time:
+                return budget, True
+        return Budget(n_epochs, self.max_minutes), False
 
     def _check(self, X, y, sample_weight, visibility, go_on):
         samples = check_training_samples(
@@ -368,26 +428,43 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             )
         return samples
 
-    def _split(self, n_samples, groups, seed, go_on):
+    def _split(self, images, groups, seed, go_on):
         # What was kept back stays so when training goes on, or it would leak into the training.
+        n_samples, options = len(images), {"groups": groups, "random_state": seed}
+        if go_on and self.training_digests_ is not None:
+            roles = self.image_roles(images)
+            if (roles == "validation").any():
+                return extend_validation(roles, self.validation_fraction, **options)
         if go_on and len(self.validation_indices_) and n_samples == self._n_samples:
             kept = self.validation_indices_
             return np.setdiff1d(np.arange(n_samples), kept), kept
-        return split_validation(
-            n_samples, self.validation_fraction, groups=groups, random_state=seed
-        )
+        return split_validation(n_samples, self.validation_fraction, **options)
 
-    def _set_up(self, samples, seed, go_on, labels=None):
+    def _set_up(self, samples, seed, go_on, resumes, labels=None):
         settings = self._choose_settings(samples)
         augmenters = self._choose_augmenters(samples.images, labels, go_on)
         if not go_on:
-            self._trained = TrainedNetwork(settings, seed)
+            settings.architecture.check(settings.image_shape, settings.targets.downsample_factor)
+            pretrained = None
+            if self.pretrained is not None:
+                pretrained = Pretrained(self.pretrained)
+                settings = pretrained.adapt(settings)
+            self._trained = TrainedNetwork(settings, seed, pretrained)
             self.history_, self.n_iter_, self.best_epoch_ = {}, 0, None
+            self.training_digests_ = self.validation_digests_ = np.array([], dtype=np.uint64)
+            if pretrained is not None:
+                self.training_digests_ = pretrained.estimator.training_digests_
+                self.validation_digests_ = pretrained.estimator.validation_digests_
             self._unfinished = False
         else:
+            if self.pretrained is not None:
+                settings = settings.as_deep_as(self.architecture_)
             self._check_unchanged(settings)
-            if not self._unfinished and isinstance(self.optimizer, str):
-                self._trained.set_learning_rate(self.learning_rate)
+            if not resumes:
+                self._trained.reset_learning_rate(self.optimizer, self.learning_rate)
+        if not resumes:
+            self._first_epoch, self.minutes_ = self.n_iter_, 0.0
+            self._unfinished = False
         self.augmenters_ = augmenters
         self._n_samples = len(samples.images)
 
@@ -395,10 +472,11 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         """Choose what a network for these samples is built from."""
         architecture = clone(get_architecture(self.model))
         subpixel = architecture.default_subpixel if self.subpixel == "auto" else self.subpixel
+        targets, image_shape = self._fit_targets(samples), tuple(samples.images.shape[1:])
         return NetworkSettings(
             architecture,
-            self._fit_targets(samples),
-            tuple(samples.images.shape[1:]),
+            targets,
+            image_shape,
             subpixel=subpixel,
             precision=self.precision,
             pixel_size=samples.pixel_size,
@@ -421,8 +499,8 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             return self.augmenters_  # what was read off the labels of all is not forgotten for some
         for augmenter in augmenters:
             augmenter.fit(images, labels)
-            if self.verbose and getattr(augmenter, "choice_", ""):
-                print(augmenter.choice_)
+            if getattr(augmenter, "choice_", ""):
+                tell(augmenter.choice_, self.verbose)
         return augmenters
 
     def _fit_targets(self, samples):
@@ -431,9 +509,47 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             targets.set_params(skeleton=self.skeleton)
         return targets.set_params(image_size=samples.images.shape[1:3]).fit(samples.keypoints)
 
-    def _train(self, training, validation, seed, n_epochs):
+    def _train(self, training, validation, seed, budget, lr_schedule):
+        from skpose.estimator._schedule import initial_learning_rate
+
+        batches, watched = self._make_batches(training, validation, seed)
+        run = self._make_run(budget, is_watched=watched is not None)
+        if any(hasattr(callback, "set_save") for callback in self.callbacks or ()):
+            check_savable(self)  # before the training, not in it
+        before = self.history_
+        self._unfinished = True
+
+        def record():
+            self._record(run, before)
+            self._record_digests(batches, watched)
+
+        def save_so_far(path, steps=()):
+            record()
+            save(make_pipeline(*steps, self) if steps else self, path, overwrite=True)
+
+        n_iter_no_change = self.n_iter_no_change
+        if n_iter_no_change is None:
+            n_iter_no_change = _N_ITER_NO_CHANGE[self.lr_schedule]
+        self._trained.train(
+            run,
+            batches,
+            watched,
+            tol=self.tol,
+            n_iter_no_change=n_iter_no_change,
+            learning_rate=initial_learning_rate(self.optimizer, self.learning_rate),
+            lr_schedule=lr_schedule,
+            lr_patience=self.lr_patience,
+            lr_factor=self.lr_factor,
+            callbacks=self.callbacks or (),
+            verbose=self.verbose,
+            save=save_so_far,
+        )
+        record()
+        self._unfinished = run.interrupted
+
+    def _make_batches(self, training, validation, seed):
+        """Return what is trained on and what is watched, or None, in mini-batches."""
         from skpose.estimator._batches import PoseBatches
-        from skpose.estimator._training import TrainingRun
 
         skeleton = self.skeleton
         swap_index = skeleton.swap_index if skeleton is not None and skeleton.has_swaps else None
@@ -445,43 +561,23 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             seed=seed,
             first_epoch=self.n_iter_,
         )
-        if validation is not None:
-            validation = PoseBatches(*validation[:3], batch_size=check_batch_size(None))
-        run = TrainingRun(
-            n_epochs=n_epochs,
+        if validation is None:
+            return batches, None
+        return batches, PoseBatches(*validation[:3], batch_size=check_batch_size(None))
+
+    def _make_run(self, budget, *, is_watched):
+        from skpose.estimator._training import TrainingRun
+
+        monitor = "val_keypoint_error" if is_watched else "keypoint_error"
+        return TrainingRun(
+            budget=budget,
             first_epoch=self.n_iter_,
-            keep_best=self.early_stopping and validation is not None,
-            best_so_far=self._best_so_far() if self._unfinished else None,
-            monitor="keypoint_error" if validation is None else "val_keypoint_error",
+            keep_best=self.early_stopping and is_watched,
+            monitor=monitor,
+            before=self.history_.get(monitor, [np.nan] * self.n_iter_),
+            start=self._first_epoch,
+            best_epoch=self.best_epoch_ if self._unfinished else None,
         )
-        if any(hasattr(callback, "set_save") for callback in self.callbacks or ()):
-            check_savable(self)  # before the training, not in it
-        before = self.history_
-        self._unfinished = True
-
-        def save_so_far(path, steps=()):
-            self._record(run, before)
-            save(make_pipeline(*steps, self) if steps else self, path, overwrite=True)
-
-        self._trained.train(
-            run,
-            batches,
-            validation,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            lr_patience=self.lr_patience,
-            lr_factor=self.lr_factor,
-            callbacks=self.callbacks or (),
-            verbose=self.verbose,
-            save=save_so_far,
-        )
-        self._record(run, before)
-        self._unfinished = run.interrupted
-
-    def _best_so_far(self):
-        if self.best_epoch_ is None:
-            return None
-        return self.best_epoch_, self.history_["val_keypoint_error"][self.best_epoch_]
 
     def _record(self, run, before):
         n_before = len(before.get("loss", ()))
@@ -493,6 +589,15 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         }
         self.n_iter_ = n_before + n_now
         self.best_epoch_ = run.best_epoch
+        self.minutes_ = run.budget.minutes_used
+
+    def _record_digests(self, batches, watched):
+        """Remember which images have been seen, unless an older file has forgotten others."""
+        if self.training_digests_ is None:
+            return
+        self.training_digests_ = np.union1d(self.training_digests_, batches.digests)
+        if watched is not None:
+            self.validation_digests_ = np.union1d(self.validation_digests_, watched.digests)
 
     @overload
     def predict(
@@ -558,6 +663,40 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
                 check_interrupted()
         return maps
 
+    def image_roles(self, X: Images) -> NDArray[np.str_]:
+        """Tell which images the estimator has been trained on.
+
+        Images are known by their pixels, as they were before they were resized, cropped or turned,
+        so neither their order nor the file that they are in matters. Crops of one frame count as
+        one image, and images that were filled up to another size as others.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 images.
+
+        Returns
+        -------
+        roles : ndarray of str of shape (n_samples,)
+            "training": it was trained on. "validation": it was watched, to keep the best epoch and
+            to know when to stop. "new": neither.
+
+        Raises
+        ------
+        ValueError
+            If the estimator comes from an older file, which does not tell.
+        """
+        check_is_fitted(self)
+        if self.training_digests_ is None:
+            raise ValueError("The file of this estimator does not tell what it was trained on.")
+        batch = ImageBatch.wrap(X)
+        roles = np.full(len(batch), "new", dtype="U10")
+        for part in batch_slices(len(batch), None):
+            digests = digest_images(np.asarray(batch[part].source))
+            roles[part][np.isin(digests, self.validation_digests_)] = "validation"
+            roles[part][np.isin(digests, self.training_digests_)] = "training"
+        return roles
+
     def fingerprint(self) -> str:
         """Return a text that is the same for estimators that predict the same.
 
@@ -581,7 +720,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         save(self, path, overwrite=overwrite)
 
     def export(
-        self, path: PathLike, *, overwrite: bool = False, input_size: ImageSize | None = None
+        self, path: PathLike, *, overwrite: bool = False, resizer: ImageResizer | None = None
     ) -> None:
         """Write what `predict` does as an ONNX model, which other programs can run.
 
@@ -599,10 +738,10 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             The file, ending in ``.onnx``. It appears when it is complete.
         overwrite : bool, default=False
             Whether it may exist, and is replaced.
-        input_size : int or tuple of int, default=None
-            (height, width) of the images that `skpose.runtime.ExportedPoseEstimator` is given,
-            where an `ImageResizer` has made them smaller for `fit`: it resizes them in the same
-            way. The ONNX model itself takes the small ones. None: that of `fit`.
+        resizer : ImageResizer, default=None
+            Fitted: what has made the images for `fit` out of larger ones, which
+            `skpose.runtime.ExportedPoseEstimator` is given then and resizes in the same way. The
+            ONNX model itself takes the small ones.
 
         Raises
         ------
@@ -617,10 +756,13 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         *network_size, n_channels = self.image_shape_
-        input_size = network_size if input_size is None else check_image_size(input_size)
+        input_size, region = network_size, None
+        if resizer is not None:
+            input_size, region = resizer.input_size_, resizer.region
         description = {
             "image_shape": [*input_size, n_channels],
             "network_size": network_size,
+            "region": None if region is None else [int(n) for n in region],
             "n_keypoints": self.n_keypoints_,
             "skeleton": None if self.skeleton is None else self.skeleton.to_dict(),
         }
@@ -633,6 +775,10 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        if "n_iter_" in state:
+            state = {**_NOT_KNOWN, **state}  # older files do not say
+        if "model" in state:  # a pickle, with the parameters
+            state = {**self._older_params, **state}
         super().__setstate__(state)
         if "_trained" in state:
             self._trained = TrainedNetwork.from_state(

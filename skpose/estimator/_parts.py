@@ -1,11 +1,11 @@
 """The parts that an estimator is composed of, and how a search reaches their parameters."""
 
-from difflib import get_close_matches
 from typing import Any, Self
 
 import joblib
 from sklearn.base import clone
 
+from skpose.base import say_unknown
 from skpose.models import get_architecture
 from skpose.targets import ConfidenceMaps
 
@@ -53,6 +53,8 @@ class PartsMixin:
     def _check_path(self, path, parts):
         """Check every name of a nested one."""
         name, _, rest = path.partition("__")
+        if not rest and name not in self._get_param_names():
+            self._check_not_of_a_part(name)
         self._check_name(name, self._get_param_names(), type(self).__name__)
         part = parts.get(name)
         while rest and hasattr(part, "get_params"):
@@ -63,15 +65,21 @@ class PartsMixin:
         if rest:
             raise ValueError(f"{path!r} cannot be set: {name} is {part!r}, without parameters.")
 
+    def _check_not_of_a_part(self, name):
+        """Name the parameter that a part has by this name, if one does."""
+        values = {key: getattr(self, key) for key in self._get_param_names()}
+        for key in ("model", "targets", "augmenter"):
+            part = self._make_part(key, values)
+            if hasattr(part, "get_params") and name in part.get_params(deep=False):
+                raise ValueError(
+                    f"{type(self).__name__} has no parameter {name!r}, but its {key} has: set "
+                    f"{key}__{name}."
+                )
+
     @staticmethod
     def _check_name(name, valid, owner):
         if name not in valid:
-            nearest = get_close_matches(name, valid, n=1)
-            hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-            raise ValueError(
-                f"{name!r} is not a parameter of {owner}.{hint} Parameters are "
-                f"{', '.join(sorted(valid))}."
-            )
+            raise ValueError(f"{owner}: {say_unknown(name, valid)}")
 
     @staticmethod
     def _make_part(part, values):

@@ -46,6 +46,17 @@ class NetworkSettings(NamedTuple):
     optimizer: object
     learning_rate: float
 
+    def as_deep_as(self, other):
+        """Return settings whose depth, where the images' size would choose it, is of another."""
+        if self.architecture.get_params(deep=False).get("n_transitions", 1) > 0:
+            return self
+        depth = other.get_params(deep=False).get("n_transitions", -1)
+        return self._replace(architecture=clone(self.architecture).set_params(n_transitions=depth))
+
+    def architecture_differences(self, other):
+        """Name the parameters in which an architecture differs from another."""
+        return _differences(self.architecture, other, "model")
+
     def differences(self, other):
         """Name the parameters of an estimator by which another network would be built.
 
@@ -118,15 +129,20 @@ class TrainedNetwork:
         What to build it from.
     seed : int
         Seed of the first weights.
+    pretrained : Pretrained, default=None
+        What to take first weights from.
     """
 
-    def __init__(self, settings, seed):
+    def __init__(self, settings, seed, pretrained=None):
         from skpose.estimator._backend import prepare_process
         from skpose.estimator._training import build_network
 
         prepare_process()
         self._set(settings)
-        self._network = build_network(settings, seed=seed)
+        self._network = build_network(settings, seed=seed, load_weights=pretrained is None)
+        if pretrained is not None:
+            layers = self._network.network
+            layers.set_weights(pretrained.blend(layers.get_weights(), settings))
         self._compile_training()
 
     def _set(self, settings, kept=None):
@@ -211,9 +227,13 @@ class TrainedNetwork:
 
         compile_network(self._network, self.settings.optimizer, self.settings.learning_rate)
 
-    def set_learning_rate(self, learning_rate):
-        """Let a training that begins anew start from this learning rate."""
-        self.network.optimizer.learning_rate = learning_rate
+    def reset_learning_rate(self, optimizer, learning_rate):
+        """Let a training that begins anew start from the learning rate of an optimizer."""
+        from skpose.estimator._schedule import initial_learning_rate
+
+        rate = initial_learning_rate(optimizer, learning_rate)
+        if rate is not None:
+            self.network.optimizer.learning_rate = rate
 
     def train(self, run, training, validation, **options):
         """Train the network.

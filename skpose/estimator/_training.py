@@ -11,10 +11,17 @@ from skpose._interrupts import interrupts_held
 from skpose.estimator._backend import expect_compilation, free_memory, jit_compile
 from skpose.estimator._callbacks import BestEpoch, HeedInterrupts, ShowProgress
 from skpose.estimator._network import PoseNetwork
+from skpose.estimator._schedule import FallAlongCosine, StopInTime
 from skpose.layers import ConfidenceMapDrawing, Maxima, SubpixelMaxima
 from skpose.models import rebuild
 
-__all__ = ["TrainingRun", "build_network", "compile_network", "restore_optimizer"]
+__all__ = [
+    "TrainingRun",
+    "build_network",
+    "compile_network",
+    "restore_optimizer",
+    "weight_shapes",
+]
 
 
 def build_network(settings, *, seed, load_weights=True):
@@ -69,6 +76,28 @@ def build_network(settings, *, seed, load_weights=True):
     return model
 
 
+def weight_shapes(settings, n_maps):
+    """Return the shapes of a network's weights, as they would be with so many maps.
+
+    Parameters
+    ----------
+    settings : NetworkSettings
+        What to build it from.
+    n_maps : int
+        The number of confidence maps.
+
+    Returns
+    -------
+    list of tuple of int
+    """
+    factor = settings.targets.downsample_factor
+    with _unchanged_random():
+        network = settings.architecture.build(
+            settings.image_shape, n_maps, factor, load_weights=False
+        )
+    return [weight.shape for weight in network.weights]
+
+
 @contextmanager
 def _unchanged_random():
     """Leave Python's generator alone, from which Keras seeds initializers that have no seed."""
@@ -114,21 +143,32 @@ def restore_optimizer(model, values):
         variable.assign(value)
 
 
+def _as_callback(callback):
+    """Return a callback of Keras for one that does not know Keras."""
+    if isinstance(callback, keras.callbacks.Callback):
+        return callback
+    return keras.callbacks.LambdaCallback(on_epoch_end=callback.on_epoch_end)
+
+
 class TrainingRun:
     """One training: until the error no longer falls, and the best epoch is kept.
 
     Parameters
     ----------
-    n_epochs : int
-        The most epochs to train.
+    budget : Budget
+        How long it may take.
     first_epoch : int
         Number of epochs that went before.
     monitor : str
         The entry of the logs that is watched.
     keep_best : bool
         Stop early, and keep the best epoch rather than the last.
-    best_so_far : tuple of (int, float), default=None
-        The epoch whose weights the network has, and its error, for a run that goes on.
+    before : list of float, default=()
+        What was watched, in all epochs before.
+    start : int, default=0
+        The epoch in which the training began that this run goes on with.
+    best_epoch : int, default=None
+        Its best epoch, whose weights the network has.
 
     Attributes
     ----------
@@ -140,13 +180,17 @@ class TrainingRun:
         Whether the user pressed Ctrl-C.
     """
 
-    def __init__(self, *, n_epochs, first_epoch, monitor, keep_best, best_so_far=None):
-        self.n_epochs = n_epochs
+    def __init__(
+        self, *, budget, first_epoch, monitor, keep_best, before=(), start=0, best_epoch=None
+    ):
+        self.budget = budget
         self.first_epoch = first_epoch
         self.monitor = monitor
         self.interrupted = False
         self._history = keras.callbacks.History()
-        self._best = BestEpoch(monitor, best_so_far) if keep_best else None
+        self._best = (
+            BestEpoch(monitor, before, start=start, epoch=best_epoch) if keep_best else None
+        )
 
     @property
     def history(self):
@@ -172,6 +216,8 @@ class TrainingRun:
         *,
         tol,
         n_iter_no_change,
+        learning_rate,
+        lr_schedule,
         lr_patience,
         lr_factor,
         frozen,
@@ -187,26 +233,43 @@ class TrainingRun:
             Compiled.
         training, validation : PoseBatches
             What is trained on, and what is watched (None: nothing). Released afterwards.
+        learning_rate : float or None
+            That at the start. None: the optimizer knows itself.
         frozen : FreezeEncoder
             Which layers are left as they are at first.
         save : callable
             Writes the estimator as it is to a path, for callbacks that ask for it.
         """
         watch = {"monitor": self.monitor, "min_delta": tol, "mode": "min"}
-        watchers = [
-            keras.callbacks.ReduceLROnPlateau(factor=lr_factor, patience=lr_patience, **watch)
-        ]
-        watchers.append(keras.callbacks.TerminateOnNaN())
+        watchers = [StopInTime(self.budget), keras.callbacks.TerminateOnNaN()]
+        if learning_rate is not None and lr_schedule == "plateau":
+            watchers.append(
+                keras.callbacks.ReduceLROnPlateau(factor=lr_factor, patience=lr_patience, **watch)
+            )
+        elif learning_rate is not None and lr_schedule == "cosine":
+            watchers.append(
+                FallAlongCosine(self.budget, learning_rate, len(training), self.first_epoch)
+            )
         if self._best is not None:
-            stop = keras.callbacks.EarlyStopping(patience=n_iter_no_change, **watch)
-            watchers += [self._best, stop]
-        progress = [ShowProgress(self.n_epochs)] if verbose else []
-        everyone = [frozen, *watchers, self._history, *progress, *callbacks]
+            watchers.append(self._best)
+            if n_iter_no_change is not None:
+                stop = keras.callbacks.EarlyStopping(patience=n_iter_no_change, **watch)
+                watchers.append(stop)
+        progress = [ShowProgress(self.budget, len(training), self.first_epoch)] if verbose else []
         for callback in callbacks:
             if hasattr(callback, "set_save"):
                 callback.set_save(save)
+            if hasattr(callback, "set_training"):
+                n_kept_back = 0 if validation is None else len(validation.images)
+                callback.set_training(self.budget, n_kept_back)
+        callbacks = [_as_callback(callback) for callback in callbacks]
+        everyone = [frozen, *watchers, self._history, *progress, *callbacks]
         try:
             self._run(model, training, validation, everyone)
+            if self._best is not None and lr_schedule == "cosine" and self._is_complete():
+                # It ends at rest. What few images that are watched say of the epochs before, in
+                # which weights still go up and down, is chance.
+                self._best.take_last()
         finally:
             for callback in progress:
                 callback.close()
@@ -220,6 +283,12 @@ class TrainingRun:
         if self._best is not None:
             self._best.restore(model)
         self._check_converged(model)
+
+    def _is_complete(self):
+        """Whether the training has used its budget up."""
+        losses = self.history.get("loss", ())
+        is_used_up = self.budget.share_used(len(losses)) >= 1
+        return is_used_up and not self.interrupted and bool(losses) and np.isfinite(losses[-1])
 
     def _check_converged(self, model):
         """Raise or warn if the loss is no number any more, as where steps are too large."""
@@ -247,7 +316,7 @@ class TrainingRun:
                     training,
                     validation_data=validation,
                     initial_epoch=self.first_epoch,
-                    epochs=self.first_epoch + self.n_epochs,
+                    epochs=self.first_epoch + self.budget.n_epochs_left,
                     shuffle=False,
                     verbose=0,
                     callbacks=[*callbacks, HeedInterrupts(check_interrupted)],

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skpose._background import read_ahead
-from skpose._opencv import import_opencv
+from skpose._opencv import import_opencv, with_channels
 from skpose._types import Images
 from skpose.base import ImageInputMixin, Interval, StrOptions, check_images, fit_context
 from skpose.individuals._blobs import Blob, find_blobs, match_number
@@ -270,10 +270,7 @@ def otsu(histogram):
 
 
 def _grey(image):
-    if image.shape[2] == 1:
-        return np.ascontiguousarray(image[..., 0])
-    cv2 = import_opencv()
-    return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    return np.ascontiguousarray(with_channels(image, 1)[..., 0])
 
 
 def _quantile(frames, quantile):

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from sklearn.base import BaseEstimator
 
+from skpose.base import NearestNameMixin
+
 if TYPE_CHECKING:
     import keras
 
 
-class Architecture(BaseEstimator):
+class Architecture(NearestNameMixin, BaseEstimator):
     """Base class of the objects that hold a network's hyperparameters and build it.
 
     A subclass stores its hyperparameters in ``__init__``, states their ranges in
@@ -38,6 +40,9 @@ class Architecture(BaseEstimator):
     freeze_encoder = 0
 
     _parameter_constraints: dict = {}
+
+    def __init__(self) -> None:
+        pass
 
     def build(
         self,
@@ -80,10 +85,41 @@ class Architecture(BaseEstimator):
         OSError
             If pretrained weights are neither in Keras's cache nor can be downloaded.
         """
-        image_shape, downsample_factor = self._check(image_shape, downsample_factor)
+        image_shape, downsample_factor = self.check(image_shape, downsample_factor)
         if not isinstance(n_outputs, Integral) or n_outputs < 1:
             raise ValueError(f"n_outputs must be a positive integer, but is {n_outputs!r}.")
         return self._build(image_shape, int(n_outputs), downsample_factor, load_weights)
+
+    def check(
+        self, image_shape: Sequence[int | None], downsample_factor: int | None = None
+    ) -> tuple[tuple[int | None, ...], int]:
+        """Check the hyperparameters, before anything is built or Keras is loaded.
+
+        Parameters
+        ----------
+        image_shape, downsample_factor
+            As in `build`.
+
+        Returns
+        -------
+        image_shape : tuple of int
+            As given.
+        downsample_factor : int
+            As given, or the default.
+
+        Raises
+        ------
+        ValueError
+            If one of them is out of its range.
+        """
+        self._validate_params()
+        downsample_factor = self._check_downsample_factor(downsample_factor)
+        if len(image_shape) != 3 or image_shape[2] not in (1, 3):
+            raise ValueError(
+                "image_shape must be (height, width, n_channels) with 1 or 3 channels, but is "
+                f"{tuple(image_shape)}."
+            )
+        return tuple(None if n is None else int(n) for n in image_shape), int(downsample_factor)
 
     def size_divisor(self, image_shape: Sequence[int], downsample_factor: int | None = None) -> int:
         """Give the number by which the sides of the network's images must be divisible.
@@ -99,7 +135,7 @@ class Architecture(BaseEstimator):
         -------
         int
         """
-        return self._size_divisor(*self._check(image_shape, downsample_factor))
+        return self._size_divisor(*self.check(image_shape, downsample_factor))
 
     def encoder_layers(self, model: keras.Model) -> tuple[str, ...]:
         """Name the layers that come with trained weights.
@@ -124,16 +160,6 @@ class Architecture(BaseEstimator):
 
     def _size_divisor(self, image_shape, downsample_factor):
         raise NotImplementedError(f"{type(self).__name__} must define _size_divisor.")
-
-    def _check(self, image_shape, downsample_factor):
-        self._validate_params()
-        downsample_factor = self._check_downsample_factor(downsample_factor)
-        if len(image_shape) != 3 or image_shape[2] not in (1, 3):
-            raise ValueError(
-                "image_shape must be (height, width, n_channels) with 1 or 3 channels, but is "
-                f"{tuple(image_shape)}."
-            )
-        return tuple(None if n is None else int(n) for n in image_shape), int(downsample_factor)
 
     def _check_downsample_factor(self, downsample_factor):
         if downsample_factor is None:

@@ -6,9 +6,9 @@ A new network is a module of its own, an entry here, and a name in ``skpose.mode
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from skpose.base import say_nearest
 from skpose.models._architecture import Architecture
 from skpose.models._custom import CustomArchitecture
 from skpose.models._deeplabcut import DeepLabCut
@@ -71,6 +71,5 @@ def get_architecture(model: str | Architecture | Callable[..., Any] | keras.Mode
 def _by_name(name):
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]()
-    nearest = get_close_matches(name.lower(), ARCHITECTURES, n=1)
-    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    hint = say_nearest(name.lower(), ARCHITECTURES)
     raise ValueError(f"Unknown model {name!r}; models are {', '.join(ARCHITECTURES)}.{hint}")

@@ -3,7 +3,7 @@
 from skpose.preprocessing._crop import ImageCropper, bounding_box_centers
 from skpose.preprocessing._egocentric import EgocentricAligner, body_axes
 from skpose.preprocessing._image_batch import ImageBatch
-from skpose.preprocessing._resize import ImageResizer
+from skpose.preprocessing._resize import ImageResizer, without_those_outside
 from skpose.preprocessing._working_scale import working_scale
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "ImageResizer",
     "body_axes",
     "bounding_box_centers",
+    "without_those_outside",
     "working_scale",
 ]

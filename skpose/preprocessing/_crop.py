@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skpose._boxes import bounding_boxes
 from skpose._types import Border, Images, ImageSize
 from skpose.base import (
     Interval,
@@ -200,14 +201,6 @@ def bounding_box_centers(keypoints: ArrayLike) -> NDArray[np.float64]:
     centers = np.full(low.shape, np.nan)
     centers[some] = (low[some] + high[some]) / 2
     return centers
-
-
-def bounding_boxes(keypoints):
-    """Return the least and the greatest (x, y) of labelled keypoints, inf and -inf without any."""
-    labelled = np.isfinite(keypoints).all(axis=2, keepdims=True)
-    low = np.where(labelled, keypoints, np.inf).min(axis=1, initial=np.inf)
-    high = np.where(labelled, keypoints, -np.inf).max(axis=1, initial=-np.inf)
-    return low, high
 
 
 def crop_batch(batch, matrices, box_size, transformer):

@@ -212,6 +212,10 @@ class ImageBatch(NDArrayOperatorsMixin):
             source_matrices=self._source_matrices,
         )
 
+    def read(self) -> ImageBatch:
+        """Give a batch whose source is in memory."""
+        return self._replace(_source=np.asarray(self._source))
+
     def with_augmenter(self, augmenter: Any) -> ImageBatch:
         """Give a batch that `augmenter` is still to be done to, after all others."""
         return self._replace(_augmenters=(*self._augmenters, augmenter))

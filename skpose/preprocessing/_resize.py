@@ -4,15 +4,16 @@ from numbers import Real
 from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import NotFittedError
 
-from skpose._types import Images, ImageSize
+from skpose._types import Images, ImageSize, Region
 from skpose.base import (
     Interval,
     StrOptions,
     check_image_size,
     check_keypoints,
+    check_region,
     fit_context,
 )
 from skpose.preprocessing._base import ImageTransformer
@@ -39,6 +40,9 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         it, and pads it at the bottom or on the right.
     border_value : int, default=0
         The value of the padding, 0 to 255.
+    region : tuple of int, default=None
+        The part of the images that is resized, (x, y, width, height) in their pixels; the rest is
+        cut off. Labels outside it say nothing to "auto". None: the whole image.
 
     Attributes
     ----------
@@ -50,8 +54,8 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
     Raises
     ------
     ValueError
-        If not exactly one of `scale` and `image_size` is given, or if `scale` is "auto" and `fit`
-        is given no labels.
+        If not exactly one of `scale` and `image_size` is given, if `scale` is "auto" and `fit` is
+        given no labels, or if `region` reaches beyond the images or comes with `keep_aspect`.
 
     See Also
     --------
@@ -79,6 +83,7 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         "image_size": [tuple, list, None],
         "keep_aspect": ["boolean"],
         "border_value": [Interval(Real, 0, 255, closed="both")],
+        "region": [tuple, list, None],
     }
 
     def __init__(
@@ -88,11 +93,13 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         image_size: ImageSize | None = None,
         keep_aspect: bool = False,
         border_value: int = 0,
+        region: Region | None = None,
     ) -> None:
         self.scale = scale
         self.image_size = image_size
         self.keep_aspect = keep_aspect
         self.border_value = border_value
+        self.region = region
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Images, y: ArrayLike | None = None) -> Self:
@@ -116,10 +123,11 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
             if y is None:
                 raise ValueError('ImageResizer(scale="auto") needs labels: fit(X, y).')
             keypoints = batch.to_batch(check_keypoints(y, n_samples=len(batch)))
-            self.scale_ = working_scale(keypoints, batch.image_size)
+            keypoints = without_those_outside(keypoints, self.region)
+            self.scale_ = working_scale(keypoints, self._size(batch))
         elif isinstance(self.scale, Real):
             self.scale_ = float(self.scale)
-        self._sizes(batch.image_size)
+        self._sizes(self._size(batch))
         return self
 
     def transform(self, X: Images) -> ImageBatch:
@@ -136,14 +144,22 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
             The resized images; no pixel is computed yet.
         """
         batch = ImageBatch.wrap(X)
-        inner, outer = self._sizes(batch.image_size)
-        matrix = resize_matrix(batch.image_size, inner)
+        size = self._size(batch)
+        inner, outer = self._sizes(size)
+        matrix = resize_matrix(size, inner)
+        if self.region is not None:
+            matrix[:, 2] -= matrix[:, :2] @ self.region[:2]
         return batch.warped(matrix, outer, **self._border(inner != outer))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.requires_fit = self.scale == "auto"
         return tags
+
+    def _size(self, batch):
+        """Return the (height, width) of what is resized."""
+        _, _, width, height = check_region(self.region, batch.image_size)
+        return height, width
 
     def _border(self, is_padded):
         return {"border": "constant", "border_value": self.border_value} if is_padded else {}
@@ -155,6 +171,8 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
                 "ImageResizer needs either `scale` or `image_size`, but got "
                 f"scale={self.scale!r} and image_size={self.image_size!r}."
             )
+        if self.keep_aspect and self.region is not None:
+            raise ValueError("ImageResizer pads no region: give keep_aspect=False with `region`.")
         if self.image_size is not None:
             outer = check_image_size(self.image_size, "image_size")
             if not self.keep_aspect:
@@ -165,6 +183,34 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
             raise NotFittedError('ImageResizer(scale="auto") learns its scale: call fit(X, y).')
         inner = _rounded(image_size, self.scale_ if self.scale == "auto" else self.scale)
         return inner, inner
+
+
+def without_those_outside(y: ArrayLike, region: Region | None) -> NDArray[np.float64]:
+    """Return keypoints with NaN for those outside a region of their images.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples, n_keypoints, 2)
+        (x, y) in pixels; NaN: not labelled.
+    region : tuple of int or None
+        (x, y, width, height) in pixels; None: none is outside.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples, n_keypoints, 2)
+
+    Examples
+    --------
+    >>> from skpose.preprocessing import without_those_outside
+    >>> without_those_outside([[[3.0, 4.0], [30.0, 4.0]]], (0, 0, 20, 10)).tolist()
+    [[[3.0, 4.0], [nan, nan]]]
+    """
+    keypoints = check_keypoints(y, name="y")
+    if region is None:
+        return keypoints
+    start, size = np.array(region[:2]) - 0.5, region[2:]
+    inside = ((keypoints >= start) & (keypoints <= start + size)).all(axis=2, keepdims=True)
+    return np.where(inside, keypoints, np.nan)
 
 
 def _rounded(image_size, scale):

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skpose._boxes import box_sides
 from skpose._types import ImageSize
 from skpose.base import check_image_size, check_keypoints
-from skpose.preprocessing._crop import bounding_boxes
 
 __all__ = ["working_scale"]
 
@@ -67,8 +67,7 @@ def working_scale(y: ArrayLike, image_size: ImageSize) -> float:
 def _lengths(keypoints):
     """Return the longer side of the box round each pose of two keypoints or more."""
     n_known = np.isfinite(keypoints).all(axis=2).sum(axis=1)
-    low, high = bounding_boxes(keypoints[n_known > 1])
-    return (high - low).max(axis=1)
+    return box_sides(keypoints[n_known > 1]).max(axis=1)
 
 
 def _gaps(keypoints):

@@ -166,14 +166,20 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
                 f"are {batch.shape[1]} x {batch.shape[2]}. Crop or resize them in a Pipeline, or "
                 "use the estimator itself, which takes any size."
             )
-        # Files of before had no size of their own for the network.
-        network_size = tuple(session.description.get("network_size", batch.image_size))
-        if network_size != batch.image_size:
-            batch = ImageResizer(image_size=network_size).transform(batch)
+        network_size = tuple(session.description["network_size"])
+        region = self.region_
+        if region is not None or network_size != batch.image_size:
+            batch = ImageResizer(image_size=network_size, region=region).transform(batch)
         keypoints, confidence = find_in_batches(
             session.run, batch, self.n_keypoints_, batch_size=batch_size
         )
         return (keypoints, confidence) if return_confidence else keypoints
+
+    @property
+    def region_(self) -> tuple[int, int, int, int] | None:
+        """tuple of int or None: (x, y, width, height) of what it sees of the images; None: all."""
+        region = self._describe("region")
+        return None if region is None else tuple(region)
 
     @property
     def n_keypoints_(self) -> int:

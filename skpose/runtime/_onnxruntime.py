@@ -39,4 +39,6 @@ def read_description(session, content, path):
             "say what its keypoints are."
         )
     check_checksum(content, path)
-    return json.loads(entries["skpose"])
+    description = json.loads(entries["skpose"])
+    of_older_files = {"network_size": description["image_shape"][:2], "region": None}
+    return {**of_older_files, **description}

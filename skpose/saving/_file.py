@@ -1,8 +1,11 @@
 """An estimator as one HDF5 file: its tree as JSON, its arrays, and a checksum over all of it."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 import hashlib
+from importlib.metadata import PackageNotFoundError, version as version_of
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from skpose._types import PathLike
 from skpose.saving._format_1 import upgrade
 from skpose.saving._tree import decode, encode
 
-__all__ = ["check_model_path", "read", "save"]
+__all__ = ["check_model_path", "read", "save", "versions_of"]
 
 _FORMAT = 2
 _HINT = "The file is not a skpose model, or was cut short or changed; save it again."
@@ -92,6 +95,24 @@ def save(estimator: Any, path: PathLike, *, overwrite: bool = False) -> None:
         for i, array in enumerate(arrays):
             file[f"arrays/{i}"] = array
         file.attrs["digest"] = digest(file)
+        file.attrs["versions"] = json.dumps(_versions())
+
+
+def _versions():
+    """Return the versions of what trained an estimator, as far as it is installed."""
+    versions = {}
+    for name in ("skpose", "keras", os.environ.get("KERAS_BACKEND", "tensorflow"), "scikit-learn"):
+        with suppress(PackageNotFoundError):
+            versions[name] = version_of(name)
+    return versions
+
+
+def versions_of(path: PathLike) -> dict[str, str]:
+    """Return the versions of the packages that wrote a model file; {} for an older file."""
+    from skpose._hdf5 import open_hdf5
+
+    with reading(path, "a model"), open_hdf5(path, what="a model") as file:
+        return json.loads(file.attrs.get("versions", "{}"))
 
 
 def read(path: PathLike, custom_objects: Mapping[str, Any] | None = None) -> Any:

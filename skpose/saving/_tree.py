@@ -278,7 +278,7 @@ class _Decoder:
 
     def estimator(self, node, path):
         cls = class_of(node["estimator"])
-        params = {}
+        params = dict(getattr(cls, "_older_params", {}))
         for name in set(cls._get_param_names()):
             key = _join(path, name)
             is_told = name in node["params"] and name not in never_saved(cls)

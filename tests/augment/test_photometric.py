@@ -108,10 +108,13 @@ def test_noise_differs_between_images():
 @pytest.mark.parametrize("probability", [0.02, 0.5, 0.9])
 @pytest.mark.parametrize("n_channels", [1, 3])
 def test_dropped_pixels(probability, n_channels):
-    image = grey(9, (200, 200, n_channels)).squeeze()
+    levels = np.array([0, 10, 20, 200, 210, 220], dtype=np.uint8).reshape(2, 3)[:, :n_channels]
+    image = np.repeat(levels, 20000, axis=0).reshape(200, 200, n_channels).squeeze()
+    before = image.copy()
     _photometric.drop_pixels(image, probability, np.random.default_rng(0))
-    is_dropped = (image.reshape(40000, n_channels) == 0).all(axis=1)
-    assert (image.reshape(40000, n_channels)[~is_dropped] == 9).all()
+    is_dropped = (image != before).reshape(40000, n_channels).all(axis=1)
+    assert (image.reshape(40000, n_channels)[is_dropped] == [100, 110, 120][:n_channels]).all()
+    assert (image == before).reshape(40000, n_channels)[~is_dropped].all()
     tolerance = 4 * np.sqrt(probability * (1 - probability) / 40000)
     assert is_dropped.mean() == pytest.approx(probability, abs=tolerance)
 
@@ -120,19 +123,21 @@ def test_dropped_blocks_hit_every_place_alike():
     rng, n = np.random.default_rng(0), 4000
     hits = np.zeros((10, 14))
     for _ in range(n):
-        image = grey(9, (10, 14))
+        image = np.tile(np.uint8([0, 100]), (10, 7))
         _photometric.drop_blocks(image, 0.3, 4, rng)
-        hits += image == 0
+        hits += image == 50
     assert np.abs(hits / n - 0.3).max() < 5 * np.sqrt(0.3 * 0.7 / n)
 
 
 def test_dropped_blocks_are_square():
     images = augment(
-        np.full((30, 50, 70, 3), 9, dtype=np.uint8), block_dropout=(0.02, 0.02), block_size=0.2
+        np.tile(np.uint8([[0], [100]]), (30, 50, 35, 3)).reshape(30, 50, 70, 3),
+        block_dropout=(0.02, 0.02),
+        block_size=0.2,
     )
     sizes = {
         (np.ptp(rows) + 1, np.ptp(cols) + 1)
-        for rows, cols in (np.nonzero((image == 0).all(axis=2)) for image in images)
+        for rows, cols in (np.nonzero((image == 50).all(axis=2)) for image in images)
         if len(rows) == 100
     }
     assert (10, 10) in sizes  # 0.2 of the shorter side
@@ -183,5 +188,7 @@ def test_other_steps_do_not_depend_on_whether_a_later_one_is_on():
     images = random_images(10)
     plain = augment(images, contrast=0.4, blur=1)
     dropped = augment(images, contrast=0.4, blur=1, dropout=0.1)
-    kept = dropped != 0
-    np.testing.assert_array_equal(dropped[kept], plain[kept])
+    is_kept = dropped == plain
+    assert 0.85 < is_kept.mean() < 0.97
+    mean = np.rint(plain.mean(axis=(1, 2, 3), keepdims=True))
+    np.testing.assert_array_equal(dropped, np.where(is_kept, plain, mean))

@@ -1,4 +1,5 @@
 import copy
+from inspect import signature
 import pickle
 
 import h5py
@@ -10,8 +11,10 @@ import pytest
 from sklearn.base import clone
 
 from skpose import PoseEstimator, Skeleton
-from skpose.models import StackedDenseNet
+from skpose.augment import Augmenter
+from skpose.models import ResidualUNet, StackedDenseNet
 from skpose.preprocessing import EgocentricAligner, ImageResizer
+from skpose.sampling import KMeansSampler
 from skpose.targets import ConfidenceMaps
 
 
@@ -19,8 +22,8 @@ from skpose.targets import ConfidenceMaps
 @pytest.mark.slow
 def test_a_blob_is_found_to_a_fraction_of_a_pixel(blobs):
     X, y = blobs
-    estimator = small_estimator(max_epochs=60, early_stopping=False, learning_rate=3e-3)
-    estimator.fit(X, y)
+    rate = {"learning_rate": 3e-3, "lr_schedule": "plateau", "lr_patience": 60}  # constant
+    estimator = small_estimator(max_epochs=60, early_stopping=False, **rate).fit(X, y)
     assert -estimator.score(X, y) < 0.5
 
 
@@ -215,14 +218,14 @@ def test_default_augmenter_reads_the_labels_as_the_network_sees_them(capsys):
     all_round = turned.to_user(y)  # in the user's images, not in those that the network sees
     for images, keypoints in ((X, y), (turned, all_round)):
         assert estimator.fit(images, keypoints).augmenters_[0].rotation_ < 60
-        assert "labelled poses lie within" in capsys.readouterr().out
+        assert "labelled poses lie within" in capsys.readouterr().err
     assert estimator.fit(X, y).partial_fit(X[:3], all_round[:3]).augmenters_[0].rotation_ < 60
     assert estimator.fit(X, all_round).augmenters_[0].rotation_ == 180
     capsys.readouterr()
     estimator.set_params(augmenter__rotation=20, verbose=0).fit(X, all_round)
     assert estimator.augmenters_[0].rotation_ == 20
     assert estimator.augmenters_[0].translation_ >= 0.05
-    assert not capsys.readouterr().out
+    assert "labelled poses" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["model__filters", "targets__sigma", "augmenter__rotation"])
@@ -242,11 +245,31 @@ def test_set_params_takes_a_part_and_its_parameter_together():
         ("bach_size", "Did you mean 'batch_size'"),
         ("targets__sgima", "Did you mean 'sigma'"),
         ("model__filter", "Did you mean 'filters'"),
+        ("sigma", "its targets has: set targets__sigma"),
+        ("filters", "its model has: set model__filters"),
+        ("rotation", "its augmenter has: set augmenter__rotation"),
     ],
 )
 def test_unknown_parameter_is_refused_with_the_nearest_name(name, match):
     with pytest.raises(ValueError, match=match):
         PoseEstimator().set_params(**{name: 1})
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "nearest"),
+    [
+        (PoseEstimator, "max_epoch", "max_epochs"),
+        (Augmenter, "rotate", "rotation"),
+        (ConfidenceMaps, "sgima", "sigma"),
+        (ResidualUNet, "filter", "filters"),
+        (ImageResizer, "img_size", "image_size"),
+        (KMeansSampler, "frames", "n_frames"),
+    ],
+)
+def test_a_mistyped_argument_is_refused_with_the_nearest_name(cls, name, nearest):
+    with pytest.raises(TypeError, match=f"{cls.__name__}: .*{name}.* Did you mean '{nearest}'"):
+        cls(**{name: 1})
+    assert nearest in signature(cls).parameters  # help and editors still see them
 
 
 def test_repr_and_diagram_work(fitted):

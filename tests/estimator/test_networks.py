@@ -11,6 +11,8 @@ import skpose
 from skpose.models import LEAP, DeepLabCut, ResidualUNet, StackedDenseNet, StackedHourglass
 from skpose.targets import ConfidenceMaps
 
+CONSTANT = {"learning_rate": 3e-3, "lr_schedule": "plateau", "lr_patience": 160}
+
 
 def plain_network(inputs, n_outputs):
     """A user's own network: three convolutions and maps at half the resolution."""
@@ -43,9 +45,7 @@ def test_each_network_finds_a_blob_within_two_pixels(name, blobs):
     X, y = blobs
     # Hourglasses have batch statistics, which take some hundred steps to settle.
     max_epochs = 160 if name == "stacked_hourglass" else 60
-    estimator = _estimator(
-        name, max_epochs=max_epochs, early_stopping=False, learning_rate=3e-3, lr_patience=160
-    ).fit(X, y)
+    estimator = _estimator(name, max_epochs=max_epochs, early_stopping=False, **CONSTANT).fit(X, y)
     assert -estimator.score(X, y) < 2
 
 
@@ -54,9 +54,7 @@ def test_deeplabcut_finds_a_blob_within_two_pixels_in_training(blobs):
     # Without pretrained weights, its encoder's batch statistics take thousands of steps to settle,
     # so that it is judged by those of the batch, as in training.
     X, y = blobs
-    estimator = _estimator(
-        "deeplabcut", max_epochs=80, early_stopping=False, learning_rate=3e-3, lr_patience=80
-    ).fit(X, y)
+    estimator = _estimator("deeplabcut", max_epochs=80, early_stopping=False, **CONSTANT).fit(X, y)
     assert estimator.history_["keypoint_error"][-1] < 2
 
 

@@ -1,5 +1,7 @@
+import json
 import os
 from pathlib import Path
+import re
 import signal
 import subprocess
 import sys
@@ -11,14 +13,15 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 import pytest
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.model_selection import cross_validate
 from sklearn.pipeline import make_pipeline
 
 import skpose
 from skpose.augment import Augmenter
-from skpose.estimator import Checkpoint
+from skpose.estimator import Checkpoint, EpochReport
 from skpose.estimator._batches import PoseBatches
-from skpose.estimator._split import split_validation
+from skpose.estimator._split import extend_validation, split_validation
 from skpose.preprocessing import ImageBatch, ImageResizer
 
 
@@ -45,8 +48,8 @@ def test_history_has_an_entry_for_each_epoch(fitted):
 @pytest.mark.slow
 def test_the_best_epoch_is_kept(blobs):
     X, y = blobs
-    estimator = small_estimator(max_epochs=3, callbacks=[_Forget(2)], learning_rate=1e-12)
-    estimator.fit(X, y)
+    settings = {"lr_schedule": "plateau", "learning_rate": 1e-12}
+    estimator = small_estimator(max_epochs=3, callbacks=[_Forget(2)], **settings).fit(X, y)
     errors = estimator.history_["val_keypoint_error"]
     assert estimator.best_epoch_ == int(np.argmin(errors)) < 2
     kept = estimator.validation_indices_
@@ -57,8 +60,8 @@ def test_the_best_epoch_is_kept(blobs):
 def test_training_stops_and_slows_down_without_improvement(blobs):
     X, y = blobs
     # Nothing improves by 100 px, so that the first epoch is the only one that counts.
-    estimator = small_estimator(max_epochs=30, tol=100, n_iter_no_change=4, lr_patience=2)
-    estimator.fit(X, y)
+    settings = {"lr_schedule": "plateau", "n_iter_no_change": 4, "lr_patience": 2}
+    estimator = small_estimator(max_epochs=30, tol=100, **settings).fit(X, y)
     assert estimator.n_iter_ == 5
     rates = estimator.history_["learning_rate"]
     assert rates[-1] == pytest.approx(0.2 * rates[0], rel=1e-3)
@@ -101,6 +104,74 @@ def test_warm_start_goes_on_from_the_weights_and_keeps_the_split(blobs):
     assert_array_equal(estimator.validation_indices_, kept)
     assert estimator.history_["loss"][:2] == loss
     assert estimator.history_["loss"][2] < loss[0]
+
+
+def test_what_is_added_to_a_split_leaves_the_old_on_their_side():
+    roles = np.array(["training"] * 9 + ["validation"] + ["new"] * 10)
+    training, validation = extend_validation(roles, 0.2, random_state=0)
+    assert_array_equal(np.sort([*training, *validation]), np.arange(20))
+    assert 9 in validation
+    assert len(validation) == 4
+    assert not set(validation) & set(range(9))
+    many = np.array(["training"] * 9 + ["validation"] * 9 + ["new"])
+    assert_array_equal(extend_validation(many, 0.1)[1], np.arange(9, 18))
+
+
+def test_new_samples_go_where_their_group_is():
+    roles = np.array(["training", "new", "validation", "new", "new", "new", "new", "new"])
+    groups = np.array(list("aabbcdef"))
+    training, validation = extend_validation(roles, 0.34, groups=groups, random_state=0)
+    assert {0, 1} <= set(training)
+    assert {2, 3} <= set(validation)
+    assert len(set(groups[validation])) == 2
+
+
+def test_of_a_second_video_a_part_is_kept_back_not_all():
+    roles = np.array(["training"] * 18 + ["validation"] * 2 + ["new"] * 40)
+    groups = np.array(["a"] * 20 + ["b"] * 40)  # the first one was divided by its frames
+    _, validation = extend_validation(roles, 0.1, groups=groups, random_state=0)
+    assert {18, 19} <= set(validation)
+    assert len(validation) == 6
+    roles = np.array(["training"] * 5 + ["validation"] + ["new"] * 6)
+    training, _ = extend_validation(roles, 0.9, groups=np.repeat(list("abcd"), [5, 1, 3, 3]))
+    assert len(training) == 5 + 3  # one of the two new groups
+    with pytest.raises(ValueError, match="groups has 3 entries, but there are 12 samples"):
+        extend_validation(roles, 0.1, groups=list("abc"))
+
+
+@pytest.mark.slow
+def test_images_in_another_order_keep_their_side(blobs):
+    X, y = blobs
+    estimator = small_estimator(warm_start=True, max_epochs=1).fit(X, y)
+    kept = X[estimator.validation_indices_]
+    estimator.fit(X[::-1], y[::-1])
+    now = X[::-1][estimator.validation_indices_]
+    assert len(now) == len(kept)
+    assert all((now == image).all(axis=(1, 2, 3)).any() for image in kept)
+
+
+@pytest.mark.slow
+def test_a_stopped_training_that_gets_more_images_begins_with_a_new_budget(blobs):
+    X, y = blobs
+    estimator = small_estimator(max_epochs=4, callbacks=[interrupt_at(1)], warm_start=True)
+    with pytest.warns(UserWarning, match="interrupted"):
+        estimator.fit(X[:10], y[:10])
+    estimator.set_params(callbacks=None)
+    assert estimator.fit(X, y).n_iter_ == 1 + 4
+
+
+@pytest.mark.slow
+def test_what_was_kept_back_stays_so_when_there_are_more_images(blobs):
+    X, y = blobs
+    estimator = small_estimator(warm_start=True, max_epochs=1, validation_fraction=0.25)
+    estimator.fit(X[:8], y[:8])
+    kept = X[:8][estimator.validation_indices_]
+    order = np.random.default_rng(1).permutation(len(X))
+    estimator.fit(X[order], y[order])
+    now = X[order][estimator.validation_indices_]
+    assert len(now) == round(0.25 * len(X))
+    assert all((now == image).all(axis=(1, 2, 3)).any() for image in kept)
+    assert not np.isin(estimator.training_digests_, estimator.validation_digests_).any()
 
 
 @pytest.mark.slow
@@ -222,7 +293,7 @@ def test_control_c_in_a_terminal_leaves_a_usable_estimator(tmp_path):
             [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
     for line in run.stderr:
-        if line.startswith("epoch"):
+        if line.startswith("epoch") and not line.startswith("epoch 1/"):
             break
     run.send_signal(signal.SIGINT)
     out, err = run.communicate(timeout=120)
@@ -236,8 +307,8 @@ def test_progress_goes_to_a_log_as_lines_and_quiet_is_quiet(blobs, capfd):
     small_estimator(max_epochs=2, verbose=1).fit(X, y)
     captured = capfd.readouterr()
     lines = [line for line in captured.err.splitlines() if line.startswith("epoch")]
-    assert lines[-1].startswith("epoch 2/2  training error")
-    assert "px" in lines[-1]
+    assert lines[0] == "epoch 1/2"  # at once
+    assert re.fullmatch(r"epoch 2/2  error \S+, kept back \S+, best \S+ px", lines[-1])
     assert captured.out == ""
     small_estimator(max_epochs=1).fit(X, y)
     captured = capfd.readouterr()
@@ -357,3 +428,14 @@ def test_the_best_epoch_before_a_training_diverged_is_kept(blobs):
         estimator.fit(X, y)
     assert estimator.n_iter_ == 2
     assert np.isfinite(estimator.predict(X)).all()
+
+
+def test_reports_of_epochs_go_where_they_are_wanted(blobs, tmp_path):
+    X, y = blobs
+    with open(tmp_path / "log.jsonl", "w") as file:
+        estimator = clone(tiny_estimator(max_epochs=2, callbacks=[EpochReport(file)]))
+        estimator.fit(X, y)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert lines[0]["n_kept_back"] == 0
+    assert lines[1]["keypoint_error"] == pytest.approx(estimator.history_["keypoint_error"][1])

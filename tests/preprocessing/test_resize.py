@@ -21,6 +21,8 @@ POINTS = np.array([[10.3, 12.6], [15.0, 14.2], [18.5, 19.1]])
         ImageResizer(image_size=(20, 48)),
         ImageResizer(image_size=(20, 48), keep_aspect=True),
         ImageResizer(image_size=(48, 20), keep_aspect=True),
+        ImageResizer(scale=0.5, region=(4, 3, 28, 24)),
+        ImageResizer(image_size=(20, 28), region=(4, 3, 28, 24)),
     ],
 )
 def test_pixels_move_as_keypoints_do(resizer, draw_blobs, find_blobs):
@@ -176,6 +178,43 @@ def test_auto_keeps_neighbours_apart():
     assert ImageResizer(scale="auto").fit(X, y).scale_ == 0.25
     y[:, 1::2] = y[:, ::2][:, :-1]  # in one place with another one
     assert ImageResizer(scale="auto").fit(X, y).scale_ == 0.25
+
+
+def test_region_is_that_part_of_the_image(noise):
+    x, y, width, height = region = (3, 2, 8, 6)
+    part = noise[:, y : y + height, x : x + width]
+    cut = ImageResizer(scale=1, region=region).fit_transform(noise)
+    np.testing.assert_array_equal(np.asarray(cut), part)
+    halved = ImageResizer(scale=0.5, region=region).fit_transform(noise)
+    expected = ImageResizer(scale=0.5).fit_transform(part)
+    np.testing.assert_array_equal(np.asarray(halved), np.asarray(expected))
+    points = np.array([[[1.0, 2.0]]] * len(noise))
+    moved = expected.to_user(points) + [x, y]
+    np.testing.assert_allclose(halved.to_user(points), moved, atol=1e-12)
+
+
+def test_auto_reads_the_labels_of_the_region_alone():
+    y = np.array([[[10.0, 10.0], [90.0, 10.0], [300.0, 400.0]]])
+    X = np.zeros((1, 480, 640, 1), np.uint8)
+    resizer = ImageResizer(scale="auto", region=(0, 0, 200, 240)).fit(X, y)
+    assert resizer.scale_ == working_scale(y[:, :2], (240, 200))
+    assert resizer.transform(X).image_size == (120, 100)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"region": (0, 0, 99, 2)}, "reaches beyond the images"),
+        ({"region": (0, 0, 2)}, r"\(x, y, width, height\)"),
+        ({"region": (0, 0, 2, 2), "keep_aspect": True}, "pads no region"),
+    ],
+)
+def test_bad_regions_are_refused(arguments, message, noise):
+    resizer = ImageResizer(image_size=(4, 4), **arguments)
+    with pytest.raises(ValueError, match=message):
+        resizer.fit(noise)
+    with pytest.raises(ValueError, match=message):
+        resizer.transform(noise)
 
 
 def test_auto_keeps_small_images_and_unknown_animals():
