@@ -5,7 +5,7 @@ gives the sorted indices of ``n_frames`` frames that lie at least ``min_separati
 """
 
 from skpose.sampling._doubt import ConfidenceSampler, EnsembleSampler, EntropySampler
-from skpose.sampling._initialize import initialize_annotations
+from skpose.sampling._initialize import initialize_annotations, iterate_guesses
 from skpose.sampling._kmeans import KMeansSampler
 from skpose.sampling._random import RandomSampler
 from skpose.sampling._temporal import AutoregressiveSampler, MotionSampler
@@ -19,4 +19,5 @@ __all__ = [
     "MotionSampler",
     "RandomSampler",
     "initialize_annotations",
+    "iterate_guesses",
 ]

@@ -1,17 +1,21 @@
 """A model's guesses in an annotation set, to be corrected in place of labelled from nothing."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skpose._batching import batch_slices
 from skpose._predictor import Predictor
+from skpose._progress import CountedImages, Progress
 from skpose._types import PathLike
 from skpose.datasets import read_annotations, write_guesses
 
 
 def initialize_annotations(
-    estimator: Any, path: PathLike, *, batch_size: int | None = None
+    estimator: Any, path: PathLike, *, batch_size: int | None = None, verbose: int = 0
 ) -> NDArray[np.intp]:
     """Write predictions into an annotation set where nothing is labelled yet.
 
@@ -27,6 +31,8 @@ def initialize_annotations(
         The annotation set, an HDF5 file as `skpose.datasets.write_annotations` makes it.
     batch_size : int, default=None
         How many images to predict at a time. None: a number that is fast.
+    verbose : int, default=0
+        1: show images a second and the time that is left.
 
     Returns
     -------
@@ -70,27 +76,102 @@ def initialize_annotations(
     ([1], [[[1.0, 2.0]], [[4.0, 4.0]]], [[True], [False]])
     """
     predictor = Predictor(estimator)
-    skeleton = predictor.skeleton
-    before = _read(path, skeleton)
-    _check_number(predictor.n_keypoints, len(before.skeleton), path)
-    index = np.flatnonzero(~before.annotated.all(axis=1))
+    before, index = _find_unlabelled(predictor, path)
     if not len(index):
         return index
-    keypoints, confidence = predictor.predict(before.images.select(index), batch_size)
-    now = _read(path, skeleton)
+    with Progress(len(index), Path(path).name, unit="images", verbose=verbose) as progress:
+        images = CountedImages(before.images.select(index), progress)
+        keypoints, confidence = predictor.predict(images, batch_size)
+    now = _read(path, predictor)
     if now.images.shape[1:] != before.images.shape[1:] or len(now.images) < len(before.images):
         raise ValueError(f"{path} was replaced by another set while its poses were predicted.")
     write_guesses(path, index, keypoints, confidence)  # not where someone has labelled meanwhile
     return index
 
 
-def _read(path, skeleton):
-    return read_annotations(path, skeleton=skeleton, labelled="all", frames="all")
+def iterate_guesses(
+    estimator: Any, path: PathLike, *, batch_size: int = 16
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64] | None]]:
+    """Predict the images of an annotation set that are not labelled yet, some at a time.
+
+    For programs that show guesses as they come; nothing is written.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted, with the bodyparts of the set.
+    path : path-like
+        The annotation set, an HDF5 file.
+    batch_size : int, default=16
+        How many images to predict at a time.
+
+    Yields
+    ------
+    index : ndarray of shape (n_images,)
+        Where the images are in the file.
+    keypoints : ndarray of shape (n_images, n_keypoints, 2)
+        (x, y) in pixels; of the first bodyparts of the set, where the estimator knows no more.
+    confidence : ndarray of shape (n_images, n_keypoints) or None
+        0 to 1; None: the estimator does not tell.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a whole annotation set, or the bodyparts or images do not fit the estimator.
+
+    See Also
+    --------
+    initialize_annotations : Write guesses into the set.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from skpose import Skeleton
+    >>> from skpose.datasets import write_annotations
+    >>> from skpose.sampling import iterate_guesses
+    >>> class Centre:
+    ...     def predict(self, X):
+    ...         return np.full((len(X), 1, 2), 4.0)
+    >>> with TemporaryDirectory() as folder:
+    ...     X = np.zeros((3, 9, 9, 1), dtype=np.uint8)
+    ...     write_annotations(f"{folder}/set.h5", X, skeleton=Skeleton(["head"]))
+    ...     guesses = iterate_guesses(Centre(), f"{folder}/set.h5", batch_size=2)
+    ...     print([index.tolist() for index, _, _ in guesses])
+    [[0, 1], [2]]
+    """
+    predictor = Predictor(estimator)
+    data, index = _find_unlabelled(predictor, path, may_have_more=True)
+    for part in batch_slices(len(index), batch_size):
+        keypoints, confidence = predictor.predict(data.images.select(index[part]))
+        yield index[part], keypoints, confidence
 
 
-def _check_number(n_keypoints, n_needed, path):
-    if n_keypoints not in (None, n_needed):
+def _find_unlabelled(predictor, path, *, may_have_more=False):
+    """Read a set for an estimator; return it, and where images are that have more to label.
+
+    With `may_have_more` it may have got more bodyparts since the estimator was trained.
+    """
+    data = _read(path, predictor, is_checked=not may_have_more)
+    n_needed = len(data.skeleton)
+    own = predictor.skeleton
+    if may_have_more and own is not None and own.names == data.skeleton.names[: len(own)]:
+        n_needed = len(own)
+    if predictor.n_keypoints not in (None, n_needed):
         raise ValueError(
-            f"The estimator finds {n_keypoints} bodyparts, but {path} has {n_needed}. Train it on "
-            "this set, or on one with the same skeleton."
+            f"The estimator finds {predictor.n_keypoints} bodyparts, but {path} has {n_needed}. "
+            "Train it on this set, or on one with the same skeleton."
         )
+    return data, np.flatnonzero(~data.annotated.all(axis=1))
+
+
+def _read(path, predictor, *, is_checked=True):
+    return read_annotations(
+        path,
+        skeleton=predictor.skeleton if is_checked else None,
+        labelled="all",
+        frames="all",
+        n_channels=predictor.n_channels_fitted,
+    )

@@ -3,8 +3,13 @@ import numpy as np
 import pytest
 
 from skpose import Skeleton
-from skpose.datasets import read_annotations, update_annotations, write_annotations
-from skpose.sampling import initialize_annotations
+from skpose.datasets import (
+    change_skeleton,
+    read_annotations,
+    update_annotations,
+    write_annotations,
+)
+from skpose.sampling import initialize_annotations, iterate_guesses
 
 NAN = np.nan
 SKELETON = Skeleton(["head", "tail"])
@@ -134,3 +139,22 @@ def test_other_content_of_the_file_stays(path):
     with h5py.File(path) as file:
         assert file["notes"].asstr()[()] == "mine"
         assert file.attrs["rig"] == 3
+
+
+def test_guesses_come_some_at_a_time_and_are_not_written(path):
+    before = path.read_bytes()
+    parts = list(iterate_guesses(Guess(), path, batch_size=2))
+    assert [index.tolist() for index, _, _ in parts] == [[1, 2], [3]]
+    np.testing.assert_array_equal(parts[0][1][:, 0], [[1, 5], [2, 5]])
+    np.testing.assert_array_equal(parts[1][2], [[0.5, 0.5]])
+    assert path.read_bytes() == before
+
+
+def test_guesses_of_a_model_that_knows_the_first_bodyparts_only(path):
+    change_skeleton(path, Skeleton(["head", "tail", "ear"]))
+    parts = list(iterate_guesses(Guess(), path))
+    assert [index.tolist() for index, _, _ in parts] == [[0, 1, 2, 3]]
+    assert parts[0][1].shape == (4, 2, 2)
+    change_skeleton(path, Skeleton(["nose", "tail", "ear"]))
+    with pytest.raises(ValueError, match="finds 2 bodyparts"):
+        next(iterate_guesses(Guess(), path))
