@@ -1,9 +1,10 @@
+import time
 from types import SimpleNamespace
 import warnings
 
 import click
 from click.testing import CliRunner
-from helpers import run, write_video
+from helpers import mean_error, run, write_video
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +16,8 @@ from skpose.augment import Augmenter
 from skpose.cli import _train, main
 from skpose.datasets import make_poses, read_annotations, write_annotations
 from skpose.metrics import mean_keypoint_error
-from skpose.preprocessing import ImageResizer
+from skpose.poses import read_poses, to_numpy
+from skpose.preprocessing import ImageResizer, without_those_outside
 from skpose.video_poses import PoseStream
 
 SMALL = [
@@ -78,9 +80,21 @@ def test_train_refuses_to_overwrite_and_resumes_when_told(labels, model_file, tm
     assert skpose.load(path).n_iter_ > 1
 
 
+@pytest.mark.slow
+def test_train_ends_when_its_minutes_are_over(labels, tmp_path):
+    start = time.monotonic()
+    run("train", labels, tmp_path / "model.skpose", "--minutes", 0.1, *SMALL)
+    took = time.monotonic() - start
+    model = skpose.load(tmp_path / "model.skpose")
+    assert model.minutes_ <= took / 60
+    assert model.max_minutes == 0.1
+    assert 5 < took < 40  # a step may be long, and then the model is saved and evaluated
+    assert "--minutes" in run("train", labels, tmp_path / "m", "--minutes", 0, ok=False)
+
+
 def test_evaluate_has_a_line_for_each_bodypart(labels, model_file):
     output = run("evaluate", model_file, labels)
-    assert "8 frames" in output
+    assert "frames trained on" in output
     for name in skpose.load(model_file).skeleton.names:
         assert f"\n{name}" in output
 
@@ -276,8 +290,7 @@ def test_train_makes_images_as_small_as_the_labels_allow(large):
     keypoints = read_annotations(large / "labels.h5").keypoints
     images = read_annotations(large / "labels.h5").images
     mean = mean_keypoint_error(keypoints, model.predict(images))  # in pixels of the large images
-    (line,) = [line for line in output.splitlines() if line.startswith("all bodyparts")]
-    assert float(line.split()[3]) == pytest.approx(mean, abs=0.01)
+    assert mean_error(output) == pytest.approx(mean, abs=0.01)
 
 
 @pytest.mark.slow
@@ -310,6 +323,26 @@ def test_train_goes_on_at_the_scale_that_it_began_with(large, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_part_of_the_images_is_seen_by_who_asks_for_it(large, tmp_path):
+    labels, model, exported = large / "labels.h5", tmp_path / "m.skpose", tmp_path / "m.onnx"
+    output = run("train", labels, model, "--crop", "40,0,120,64", "--epochs", 1, *SMALL)
+    assert "The network sees images of 64 x 120 pixels" in output or "--scale 0." in output
+    data = read_annotations(labels)
+    inside = without_those_outside(data.keypoints, (40, 0, 120, 64))
+    n_lost, n_labels = np.isnan(inside[..., 0]).sum(), data.keypoints[..., 0].size
+    assert 0 < n_lost < n_labels
+    assert f"{n_lost} of {n_labels} labels lie outside" in output
+    error = mean_keypoint_error(inside, skpose.load(model).predict(data.images))
+    run("export", model, exported)
+    for path in (model, exported):
+        output = run("evaluate", path, labels)
+        assert f"{n_lost} of {n_labels} labels lie outside" in output
+        assert mean_error(output) == pytest.approx(error, abs=0.02)
+    run("train", labels, model, "--resume", "--epochs", 2)
+    assert skpose.load(model)[0].region == (40, 0, 120, 64)
+
+
+@pytest.mark.slow
 def test_train_goes_on_with_a_pipeline_that_it_knows_only(model_file, labels, tmp_path):
     steps = ImageResizer(scale=1), Augmenter(rotation=5), skpose.load(model_file)
     skpose.save(make_pipeline(*steps), tmp_path / "pipeline.skpose")
@@ -327,6 +360,26 @@ def test_the_scale_is_chosen(large, tmp_path, monkeypatch):
         monkeypatch.setattr("skpose.estimator._samples._MUCH", 0.9)
         assert "--scale" not in run(*arguments, "--scale", "1")
     assert skpose.load(tmp_path / "m.skpose").image_shape_ == (128, 160, 1)
+
+
+@pytest.mark.slow
+def test_colour_is_seen_in_grey_by_who_asks_for_it(tmp_path):
+    animals = make_poses(8, image_size=64, n_channels=3, random_state=0, return_bunch=True)
+    labels, model = tmp_path / "labels.h5", tmp_path / "model.skpose"
+    write_annotations(labels, animals.images, animals.keypoints, skeleton=animals.skeleton)
+    run("train", labels, model, "--grey", "--epochs", 1, *SMALL)
+    estimator = skpose.load(model)
+    assert estimator.image_shape_ == (64, 64, 1)
+    assert "7 frames trained on" in run("evaluate", model, labels)
+    run("predict", model, labels, "--out", tmp_path / "poses.csv")
+    in_grey = read_annotations(labels, n_channels=1).images
+    found, _ = to_numpy(read_poses(tmp_path / "poses.csv"))
+    np.testing.assert_allclose(found, estimator.predict(in_grey), atol=1e-2)
+    fresh = tmp_path / "fresh.h5"
+    write_annotations(fresh, animals.images, skeleton=animals.skeleton)
+    assert "8 of 8 images" in run("initialize", model, fresh)
+    refused = run("train", labels, model, "--resume", "--grey", ok=False)
+    assert "--grey does not apply to --resume" in refused
 
 
 def test_commands_stand_in_the_order_of_work_and_no_line_is_cut():

@@ -1,247 +1,175 @@
-import json
+"""``skpose label``."""
 
-import h5py
-from helpers import run, write_video
+import json
+import os
+import re
+import signal
+
+from click.testing import CliRunner
+from helpers import link_in, run, start_labelling, write_video
 import numpy as np
 import pytest
 
-import skpose
 from skpose import Skeleton
-from skpose.datasets import make_poses, read_annotations, update_annotations, write_annotations
-from skpose.video import VideoFrames
+from skpose.cli import main
+from skpose.datasets import AnnotationEditor, make_poses, read_annotations, write_annotations
+from skpose.skeleton import UNNAMED
 
-pytest.importorskip("av")
-
-N_FRAMES = 40
-SMALL = ["--set", "model__filters=4", "--set", "augmenter=None"]
-
-
-def read(path):
-    data = read_annotations(path, labelled="all", frames="all")
-    data.frames = {}
-    for video, number in zip(data.videos.tolist(), data.frame_numbers.tolist(), strict=True):
-        data.frames.setdefault(video, []).append(number)
-    return data
+pytest.importorskip("starlette")
+httpx = pytest.importorskip("httpx")
 
 
-@pytest.fixture(scope="module")
-def poses():
-    return make_poses(N_FRAMES, image_size=32, random_state=0, return_bunch=True)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, poses):
-    folder = tmp_path_factory.mktemp("label")
-    # Nothing is lost in the compression: every frame can be told from its pixels.
-    write_video(folder / "mouse.mkv", poses.images, codec="ffv1", pix_fmt="gray")
-    poses.skeleton.to_csv(folder / "skeleton.csv")
-    return folder
-
-
-def sample(folder, out, *arguments, ok=True):
-    of_new_sets = [] if "--append" in arguments else ["--skeleton", folder / "skeleton.csv"]
-    if not {"--append", "--model"} & set(arguments):
-        of_new_sets.append("--grey")
-    return run(
-        "sample",
-        folder / "mouse.mkv",
-        "-o",
-        out,
-        *of_new_sets,
-        "--seed",
-        0,
-        *arguments,
-        ok=ok,
-    )
-
-
-def label(path, poses, n_frames=None):
-    """Give frames of the set the keypoints that they have, as a person would."""
-    data = read(path)
-    (numbers,) = data.frames.values()
-    index = np.flatnonzero(~data.annotated.any(axis=1))[:n_frames]
-    update_annotations(path, index, poses.keypoints[np.array(numbers)[index]])
-
-
-@pytest.mark.parametrize("by", ["kmeans", "random"])
-def test_sample_makes_a_set_of_the_frames_that_it_names(by, folder, poses, tmp_path):
-    out = tmp_path / "set.h5"
-    assert "8 frames of 1 video(s)" in sample(folder, out, "--n", 8, "--by", by)
-    data = read(out)
-    (numbers,) = data.frames.values()
-    assert data.skeleton == poses.skeleton
-    assert len(set(numbers)) == 8
-    np.testing.assert_array_equal(np.asarray(data.images), poses.images[numbers])
-    assert not data.annotated.any()
-    assert np.isnan(data.keypoints).all()
-
-
-def test_sample_is_reproducible_and_keeps_its_distance(folder, tmp_path):
-    for name in ("a.h5", "b.h5"):
-        sample(folder, tmp_path / name, "--n", 5, "--min-separation", 4)
-    first, second = (read(tmp_path / name).frames for name in ("a.h5", "b.h5"))
-    assert first == second
-    (numbers,) = first.values()
-    assert np.diff(numbers).min() >= 4
-
-
-def test_append_takes_no_frame_twice_and_keeps_labels(folder, poses, tmp_path):
-    out = tmp_path / "set.h5"
-    sample(folder, out, "--n", 8)
-    label(out, poses, 3)
-    before = read(out)
-    sample(folder, out, "--n", 32, "--append")
-    after = read(out)
-    (numbers,) = after.frames.values()
-    assert sorted(numbers) == list(range(N_FRAMES))
-    np.testing.assert_array_equal(np.asarray(after.images), poses.images[numbers])
-    np.testing.assert_array_equal(after.keypoints[:8], before.keypoints)
-    assert after.annotated.sum() == before.annotated.sum()
-
-
-def test_step_looks_at_some_frames_only(folder, tmp_path):
-    sample(folder, tmp_path / "set.h5", "--n", 4, "--step", 10)
-    sample(folder, tmp_path / "more.h5", "--n", 3, "--step", 7)
-    (numbers,) = read(tmp_path / "set.h5").frames.values()
-    assert numbers == [0, 10, 20, 30]
-    sample(folder, tmp_path / "more.h5", "--n", 2, "--step", 5, "--append")
-    (numbers,) = read(tmp_path / "more.h5").frames.values()
-    assert len(set(numbers)) == 5
-
-
-def test_several_videos_share_the_frames(folder, poses, tmp_path):
-    other = tmp_path / "other.mkv"
-    write_video(other, poses.images[:10])
-    out = tmp_path / "set.h5"
-    skeleton = ["--skeleton", folder / "skeleton.csv"]
-    run("sample", folder / "mouse.mkv", other, "-o", out, "--n", 7, *skeleton, "--seed", 0)
-    data = read(out)
-    assert [len(numbers) for numbers in data.frames.values()] == [4, 3]
-    assert data.images.shape == (7, 32, 32, 3)
-
-
-def test_videos_of_different_sizes_make_no_set(folder, poses, tmp_path):
-    other = tmp_path / "other.mkv"
-    write_video(other, poses.images[:5, :16])
-    arguments = [folder / "mouse.mkv", other, "-o", tmp_path / "set.h5"]
-    output = run("sample", *arguments, "--skeleton", folder / "skeleton.csv", ok=False)
-    assert "16 x 32 pixels" in output
-    assert not (tmp_path / "set.h5").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--by", "confidence"], "needs a trained model"),
-        (["--by", "ensemble"], "needs two trained models"),
-        (["--append"], "does not exist"),
-        (["--append", "--overwrite"], "not both"),
-        (["--by", "mean"], "is not one of"),
-    ],
-)
-def test_mistakes_are_told_in_a_line(arguments, message, folder, tmp_path):
-    assert message in sample(folder, tmp_path / "set.h5", *arguments, ok=False)
-
-
-def test_options_that_do_not_apply_are_refused(folder, tmp_path):
-    sample(folder, tmp_path / "set.h5", "--n", 2)
-    for option in (["--skeleton", folder / "skeleton.csv"], ["--grey"]):
-        output = sample(folder, tmp_path / "set.h5", "--append", *option, ok=False)
-        assert f"{option[0]} does not apply with --append" in output
-
-
-def test_frames_know_their_video(folder, poses, tmp_path):
-    other = tmp_path / "other.mkv"
-    write_video(other, poses.images[:10])
-    out = tmp_path / "set.h5"
-    run(
-        "sample",
-        folder / "mouse.mkv",
-        other,
-        "-o",
-        out,
-        "--n",
-        6,
-        "--seed",
-        0,
-        "--skeleton",
-        folder / "skeleton.csv",
-    )
-    run("sample", other, "-o", out, "--n", 2, "--append")
-    data = read_annotations(out, frames="all")
-    size = (folder / "mouse.mkv").stat().st_size
-    assert data.videos.tolist()[:3] == [f"mouse.mkv, {size} bytes"] * 3
-    assert set(data.videos[3:]) == {f"other.mkv, {other.stat().st_size} bytes"}
-    assert data.groups.tolist() == data.videos.tolist()
-    for image, video, number in zip(data.images, data.videos, data.frame_numbers, strict=True):
-        name = video.partition(",")[0]
-        X = VideoFrames(folder / name if name == "mouse.mkv" else other)
-        np.testing.assert_array_equal(image, X[int(number)])
-
-
-def test_sets_that_only_tell_the_frames_that_were_taken_are_gone_on_with(folder, poses, tmp_path):
-    out = tmp_path / "set.h5"
-    video = folder / "mouse.mkv"
-    name = f"mouse.mkv, {video.stat().st_size} bytes"
-    write_annotations(out, poses.images[[3, 9]], skeleton=poses.skeleton)
-    with h5py.File(out, "r+") as file:  # as sets were before each image told its own frame
-        file["sources"] = json.dumps({name: [3, 9]})
-    assert read(out).frame_numbers.tolist() == [3, 9]
-    sample(folder, out, "--n", N_FRAMES - 2, "--append")
-    data = read(out)
-    assert sorted(data.frame_numbers.tolist()) == list(range(N_FRAMES))
-    assert set(data.videos) == {name}
-
-
-def test_a_set_is_not_overwritten_unless_told(folder, tmp_path):
-    out = tmp_path / "set.h5"
-    sample(folder, out, "--n", 3)
-    before = out.read_bytes()
-    assert "--overwrite" in sample(folder, out, "--n", 4, ok=False)
-    assert out.read_bytes() == before
-    sample(folder, out, "--n", 4, "--overwrite")
-    assert len(read(out).images) == 4
-
-
-def test_a_new_set_needs_bodyparts(folder, tmp_path):
-    output = run("sample", folder / "mouse.mkv", "-o", tmp_path / "set.h5", ok=False)
-    assert "--skeleton" in output
-
-
-def test_initialize_says_that_all_is_labelled(tmp_path, poses, monkeypatch):
-    out, model = tmp_path / "set.h5", tmp_path / "model"
-    write_annotations(out, poses.images, poses.keypoints, skeleton=poses.skeleton)
-    model.touch()
-
-    class Estimator:
-        skeleton = poses.skeleton
-
-    monkeypatch.setattr(skpose, "load", lambda path: Estimator(), raising=False)
-    assert "nothing was changed" in run("initialize", model, out)
-    Estimator.skeleton = Skeleton(["head"])
-    assert "skeleton has 1 bodyparts" in run("initialize", model, out, ok=False)
+@pytest.fixture
+def path(tmp_path):
+    X = np.zeros((3, 16, 24, 1), dtype=np.uint8)
+    write_annotations(tmp_path / "set.h5", X, skeleton=Skeleton(["head", "tail"]))
+    return tmp_path / "set.h5"
 
 
 @pytest.mark.slow
-def test_once_round_the_loop(folder, poses, tmp_path):
-    out, model = tmp_path / "set.h5", tmp_path / "model.skpose"
-    sample(folder, out, "--n", 8)
-    label(out, poses, 5)
-    run("train", out, model, "--epochs", 1, "--batch-size", 4, "--seed", 0, *SMALL)
+@pytest.mark.skipif(os.name != "posix", reason="stops by a signal")
+def test_labels_are_in_the_set_when_the_command_is_ended(path):
+    process, said = start_labelling(path, "--port", 0, "--user", "ada")
+    url = link_in(said)
+    port = re.search(r":(\d+)/", url)[1]
+    assert f"ssh -L {port}:127.0.0.1:{port}" in said  # there is no screen
+    with httpx.Client(follow_redirects=True) as client:
+        client.get(url)
+        edit = {"key": "1", "base": 0, "set": [[0, 0, "placed", 1.0, 2.0]]}
+        message = {"client": "page", "edits": [edit]}
+        assert client.post(f"http://127.0.0.1:{port}/api/edits", json=message).status_code == 200
+    assert '"by": "ada/page"' in path.with_name("set.h5.journal").read_text()
+    second = CliRunner().invoke(main, ["label", str(path)])
+    assert second.exit_code == 0
+    assert url in second.output
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert "1 changes are in" in out
+    assert "Traceback" not in err
+    assert not path.with_name("set.h5.journal").exists()
+    assert read_annotations(path).keypoints[0, 0].tolist() == [1.0, 2.0]
 
-    assert "3 of 8 images" in run("initialize", model, out)
-    data = read(out)
-    assert data.annotated.sum() == 5 * len(poses.skeleton)
-    assert np.isfinite(data.keypoints).all()
-    assert np.isfinite(data.confidence[5:]).all()
 
-    label(out, poses)  # correct the guesses
-    run(
-        *["sample", folder / "mouse.mkv", "-o", out, "--append", "--n", 4],
-        *["--model", model, "--min-separation", 2],
+@pytest.mark.skipif(os.name != "posix", reason="stops by a signal")
+def test_a_set_that_may_not_be_written_is_looked_at(path):
+    process, said = start_labelling(path, "--port", 0, "--read-only")
+    assert "can only be looked at" in said
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+    assert "was not changed" in out
+
+
+def test_labels_of_other_formats_become_a_set(tmp_path, monkeypatch):
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8), dtype=np.uint8))
+    coco = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 8, "height": 8}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "keypoints": [1, 2, 2, 3, 4, 1, 0, 0, 0]}
+        ],
+        "categories": [{"id": 1, "name": "mouse", "keypoints": ["a", "b", "c"]}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(coco))
+    monkeypatch.setattr("skpose.annotate.LabelServer.wait", lambda self: None)
+    run = ["label", str(tmp_path / "coco.json"), "--port", "0", "--no-browser"]
+    refused = CliRunner().invoke(main, run)
+    assert refused.exit_code == 2
+    assert "--out SET.h5" in refused.output
+    made = CliRunner().invoke(main, [*run, "--out", str(tmp_path / "set.h5")])
+    assert made.exit_code == 0, made.output
+    found = AnnotationEditor(tmp_path / "set.h5").keypoints_of(0)
+    assert found == [["placed", 1.0, 2.0], ["hidden", 3.0, 4.0], ["empty"]]
+    again = CliRunner().invoke(main, [*run, "--out", str(tmp_path / "set.h5")])
+    assert again.exit_code == 1
+    assert "exists" in again.output
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a\ncut"])
+def test_what_is_no_set_is_told_in_a_line(tmp_path, content):
+    (tmp_path / "set.h5").write_bytes(content)
+    run = CliRunner().invoke(main, ["label", str(tmp_path / "set.h5"), "--no-browser"])
+    assert run.exit_code in (1, 2)
+    assert "set.h5" in run.output
+    assert CliRunner().invoke(main, ["label", str(tmp_path / "none.h5")]).exit_code == 2
+
+
+def test_the_browser_gets_a_link_that_is_good_once(path, monkeypatch):
+    opened = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("skpose.annotate.LabelServer.wait", lambda self: None)
+    run = CliRunner().invoke(main, ["label", str(path), "--port", "0"])
+    assert run.exit_code == 0, run.output
+    (link,) = opened
+    token = re.search(r"token=(\S+)", run.output)[1]
+    assert "ticket=" in link
+    assert token not in link
+
+
+@pytest.fixture
+def no_server(monkeypatch):
+    """The command ends where the page would be opened."""
+    from skpose import annotate
+
+    def served(path, **options):
+        raise annotate.AlreadyServed("", "http://elsewhere")
+
+    monkeypatch.setattr(annotate, "LabelServer", served)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    pytest.importorskip("av")
+    folder = tmp_path_factory.mktemp("videos")
+    poses = make_poses(60, image_size=32, random_state=0)[0]
+    grey = poses[..., :1]
+    write_video(folder / "one.mkv", grey[:30], codec="ffv1", pix_fmt="gray")
+    write_video(folder / "two.mkv", grey[30:], codec="ffv1", pix_fmt="gray")
+    write_video(folder / "large.mkv", np.kron(grey[:5], np.ones((1, 2, 2, 1), np.uint8)))
+    return folder
+
+
+def test_a_video_becomes_a_set_beside_it(videos, no_server, tmp_path):
+    out = tmp_path / "set.h5"
+    said = run("label", videos / "one.mkv", "--n", 5, "-o", out)
+    assert f"5 frames of 1 video(s) are in {out}" in said
+    assert "http://elsewhere" in said
+    data = read_annotations(out, frames="all")
+    assert data.images.shape == (5, 32, 32, 1)
+    assert data.skeleton.names == (UNNAMED,)
+    before = np.asarray(data.images)
+    said = run("label", videos / "one.mkv", videos / "two.mkv", "--n", 4, "-o", out)
+    assert f"{out} is there already." in said
+    data = read_annotations(out, frames="all")
+    assert len(data.images) == 9  # only of the video that it did not know
+    np.testing.assert_array_equal(np.asarray(data.images[:5]), before)
+    assert {video.partition(",")[0] for video in data.videos.tolist()} == {"one.mkv", "two.mkv"}
+    assert "does not apply" in run(
+        "label", videos / "one.mkv", "-o", out, "--bodyparts", "a,b", ok=False
     )
-    label(out, poses)
-    (numbers,) = read(out).frames.values()
-    np.testing.assert_allclose(read_annotations(out).keypoints, poses.keypoints[numbers])
-    run("train", out, model, "--resume", "--epochs", 1)
-    assert skpose.load(model).n_iter_ == 2
+    assert "another one" in run("label", videos / "large.mkv", "-o", out, ok=False)
+
+
+def test_a_set_that_is_only_looked_at_is_not_made_or_added_to(videos, no_server, tmp_path):
+    out = tmp_path / "set.h5"
+    said = run("label", videos / "one.mkv", "-o", out, "--read-only", ok=False)
+    assert "nothing to look at" in said
+    run("label", videos / "one.mkv", "-o", out, "--n", 3)
+    run("label", videos / "two.mkv", "-o", out, "--read-only")
+    assert len(read_annotations(out, frames="all").images) == 3
+
+
+def test_bodyparts_may_be_named_at_once(videos, no_server):
+    run("label", videos / "two.mkv", "--n", 3, "--bodyparts", "nose,left_ear,right_ear")
+    data = read_annotations(videos / "two.h5", frames="all")
+    assert data.skeleton.names == ("nose", "left_ear", "right_ear")
+    assert data.skeleton.swap_index.tolist() == [0, 2, 1]
+
+
+def test_what_is_neither_a_set_nor_a_video(videos, path, no_server, tmp_path):
+    (tmp_path / "text.txt").write_text("nothing")
+    assert "text.txt" in run("label", tmp_path / "text.txt", ok=False)
+    assert "one set of labels" in run("label", path, path, videos / "one.mkv", ok=False)
+    assert "only to videos" in run("label", path, "--n", 3, ok=False)

@@ -7,15 +7,20 @@ import threading
 
 import click
 
-from skpose.cli._annotate import label
+from skpose.cli._check import check
+from skpose.cli._compare import compare
 from skpose.cli._demo import demo
 from skpose.cli._draw import draw
+from skpose.cli._edit import edit, split
 from skpose.cli._errors import explain
 from skpose.cli._evaluate import evaluate
 from skpose.cli._export import export
 from skpose.cli._individuals import predict_individuals, track
-from skpose.cli._label import initialize, sample
+from skpose.cli._info import info
+from skpose.cli._label import label
 from skpose.cli._predict import predict
+from skpose.cli._quiet import import_keras_quietly
+from skpose.cli._sample import initialize, sample
 from skpose.cli._train import train
 
 __all__ = ["main"]
@@ -69,8 +74,8 @@ def _terminable():
 @click.option("--traceback", is_flag=True, help="Show where an error comes from.")
 def main(traceback: bool) -> None:
     """Animal pose estimation: train a network on labelled frames, find bodyparts in new ones."""
-    # TensorFlow's greeting says nothing to a user of this command; errors still come through.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import_keras_quietly()
 
 
 for _command in (
@@ -78,6 +83,10 @@ for _command in (
     sample,
     label,
     initialize,
+    check,
+    compare,
+    edit,
+    split,
     train,
     evaluate,
     predict,
@@ -85,5 +94,6 @@ for _command in (
     export,
     track,
     predict_individuals,
+    info,
 ):
     main.add_command(_command)

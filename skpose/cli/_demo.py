@@ -5,7 +5,7 @@ import time
 
 import click
 
-from skpose.cli._shared import score_table
+from skpose.cli._scores import score_table
 
 
 @click.command()

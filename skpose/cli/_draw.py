@@ -5,18 +5,20 @@ from pathlib import Path
 import click
 import numpy as np
 
-from skpose.cli._shared import REGION, check_free
+from skpose.cli._shared import REGION, check_free, refuse
+
+_OF_VIDEOS = {"--trail", "--region", "--scale", "--radius"}
 
 
 @click.command()
-@click.argument("video", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("video", type=click.Path(exists=True, path_type=Path))
 @click.argument("poses", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--out",
     "-o",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The labelled video (.mp4).",
+    help="The labelled video (.mp4); of an annotation set, a picture (.png).",
 )
 @click.option(
     "--skeleton",
@@ -56,11 +58,22 @@ def draw(video, poses, out, skeleton, start, stop, **options):
 
     POSES is what `skpose predict` wrote of the same video (.csv, .h5 or .npz), or a table of
     DeepLabCut's. Only frames that have poses are written.
+
+    VIDEO may also be the annotation set (.h5) that was predicted. Then twelve of its images are
+    drawn, with labels as rings, into one picture.
     """
     check_free(out, options["overwrite"])
     from skpose.poses import read_poses
     from skpose.video_poses import draw_video
 
+    is_set = video.suffix.lower() in (".h5", ".hdf5")
+    if is_set:
+        refuse(_OF_VIDEOS, "to an annotation set, only to a video")
+    if is_set != (out.suffix.lower() == ".png"):
+        raise click.UsageError(
+            f"{video} is {'an annotation set' if is_set else 'a video'}: --out must end in "
+            f"{'.png' if is_set else '.mp4'}, but is {out}."
+        )
     table = read_poses(poses)
     frames = table["frame"].values
     if not np.issubdtype(frames.dtype, np.integer) or not len(frames):
@@ -74,15 +87,54 @@ def draw(video, poses, out, skeleton, start, stop, **options):
             f"{poses} has no frame from --start to --stop: its frames are from {frames.min()} to "
             f"{frames.max()}."
         )
-    draw_video(
-        video,
-        table.isel(time=is_asked),
-        out=out,
-        skeleton=_read_skeleton(skeleton, table["keypoint"].values.tolist()),
-        verbose=1,
-        **options,
-    )
+    table = table.isel(time=is_asked)
+    skeleton = _read_skeleton(skeleton, table["keypoint"].values.tolist())
+    if is_set:
+        n_drawn = _draw_set(video, table, out, skeleton, options)
+        click.echo(f"{n_drawn} of {is_asked.sum()} images are in {out}")
+        return
+    draw_video(video, table, out=out, skeleton=skeleton, verbose=1, **options)
     click.echo(f"{is_asked.sum()} labelled frames are in {out}")
+
+
+def _draw_set(path, table, out, skeleton, options):
+    """Draw poses and labels over images of an annotation set; return how many."""
+    from skpose.cli._pictures import N_DRAWN, draw_frames
+    from skpose.datasets import read_annotations
+    from skpose.poses import to_numpy
+
+    data = read_annotations(path, frames="all")
+    frames = table["frame"].values
+    if frames.max() >= len(data.images):
+        raise click.ClickException(
+            f"The poses go up to frame {frames.max()}, but {path} has {len(data.images)} images."
+        )
+    names = table["keypoint"].values.tolist()
+    if set(names) != set(data.skeleton.names):
+        raise click.ClickException(
+            f"The poses are of {', '.join(names)}, but {path} has {', '.join(data.skeleton.names)}."
+        )
+    order = [data.skeleton.names.index(name) for name in names]
+    keypoints, confidence = to_numpy(table)
+    rows = np.unique(np.linspace(0, len(frames) - 1, N_DRAWN).astype(int))
+    has_confidence = np.isfinite(confidence).any()
+    poses = {
+        "images": data.images[frames[rows]],
+        "keypoints": keypoints[rows],
+        "y_true": data.keypoints[frames[rows]][:, order],
+        "confidence": confidence[rows] if has_confidence else None,
+        "skeleton": data.skeleton if skeleton is None and order == sorted(order) else skeleton,
+        "indices": frames[rows],
+    }
+    min_confidence = options["min_confidence"] if has_confidence else 0.0
+    draw_frames(
+        out,
+        poses,
+        overwrite=options["overwrite"],
+        cmap=options["cmap"],
+        min_confidence=min_confidence,
+    )
+    return len(rows)
 
 
 def _read_skeleton(path, names):

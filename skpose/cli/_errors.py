@@ -18,7 +18,9 @@ _WORDS = {
     r"image_size=\(height, width\)": "--image-size HEIGHT,WIDTH",
     r"scorer=\.\.\.": "--scorer NAME",
     r"category must name": "--category must name",
-    r" Give frames='all' to read them anyway\.": "",
+    r"No image of (.+) is labelled yet\. Give frames='all' to read them anyway\.": (
+        r"No image of \1 is labelled yet. Label some: skpose label \1"
+    ),
     r"set warm_start=False and call fit": "train without --resume",
     r"early_stopping=False": "--set early_stopping=False",
     r"align=False": "no --align",

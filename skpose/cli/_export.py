@@ -25,12 +25,13 @@ def export(model_file, out, overwrite):
     if isinstance(model, ExportedPoseEstimator):
         raise click.UsageError(f"{model_file} was exported already.")
     estimator, resizer = take_apart(model, model_file, "can be exported")
-    input_size = estimator.image_shape_[:2] if resizer is None else resizer.input_size_
+    click.echo("Converting the network, which takes half a minute ...", err=True)
     try:
-        estimator.export(out, overwrite=overwrite, input_size=input_size)
+        estimator.export(out, overwrite=overwrite, resizer=resizer)
     except RuntimeError as error:  # Keras runs on another backend
         raise click.ClickException(str(error)) from error
-    (height, width), n_channels = input_size, estimator.image_shape_[2]
+    height, width = estimator.image_shape_[:2] if resizer is None else resizer.input_size_
+    n_channels = estimator.image_shape_[2]
     click.echo(
         f"{out} takes images of {height} x {width} pixels (height, width) and {n_channels} "
         f"channel(s), and gives {estimator.n_keypoints_} keypoints"

@@ -86,13 +86,14 @@ def _predict_images(model_file, paths, out, batch_size, overwrite):
 
     check_poses_path(out, overwrite=overwrite)
     estimator = skpose.load(model_file)
-    if paths[0].suffix.lower() in _SETS:
-        X = read_annotations(paths[0], labelled="all", frames="all").images
-        frames = np.arange(len(X))
-    else:
-        X = ImageFiles(paths, n_channels=Predictor(estimator).n_channels)
-        frames = [str(path) for path in paths]
     predictor = Predictor(estimator)
+    if paths[0].suffix.lower() in _SETS:
+        n_channels = predictor.n_channels_fitted
+        data = read_annotations(paths[0], labelled="all", frames="all", n_channels=n_channels)
+        X, frames = data.images, np.arange(len(data.images))
+    else:
+        X = ImageFiles(paths, n_channels=predictor.n_channels)
+        frames = [str(path) for path in paths]
     keypoints, confidence = predictor.predict(X, batch_size)
     names = predictor.names(lambda: X[0])
     write_poses(

@@ -1,5 +1,6 @@
 """What several commands need."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -10,12 +11,13 @@ __all__ = [
     "LABEL_OPTIONS",
     "REGION",
     "check_free",
-    "errors_of",
+    "counted",
+    "forget_outside",
     "label_options",
     "names_of",
+    "pairs_text",
     "read_labels",
     "refuse",
-    "score_table",
     "take_apart",
 ]
 
@@ -59,13 +61,13 @@ def refuse(options, why):
             raise click.UsageError(f"{option.opts[0]} does not apply {why}.")
 
 
-def check_free(path, overwrite):
+def check_free(path, overwrite, *, makes_folder=False):
     """Check that a file can be written, before anything slow is loaded."""
     if path.exists() and not overwrite:
         raise click.ClickException(
             f"{path} exists. Give another name, or --overwrite to replace it."
         )
-    if not path.resolve().parent.is_dir():
+    if not (makes_folder or path.resolve().parent.is_dir()):
         raise click.ClickException(f"{path} cannot be written: its folder does not exist.")
 
 
@@ -96,17 +98,34 @@ def label_options(command):
     return command
 
 
-def read_labels(path, skeleton, options, estimator=None):
-    """Read labels of any format, with the bodyparts of a table or of a model."""
+def read_labels(path, skeleton, options, estimator=None, *, n_channels=None):
+    """Read labels of any format, with the bodyparts of a table, or as a model has them."""
     from skpose import Skeleton
     from skpose._predictor import Predictor
     from skpose.datasets import read_labels
 
     if skeleton is not None:
         skeleton = Skeleton.from_csv(skeleton)
-    elif estimator is not None:  # whose keypoints are in an order of their own
-        skeleton = Predictor(estimator).skeleton
-    return read_labels(path, skeleton=skeleton, **options)
+    if estimator is not None:
+        predictor = Predictor(estimator)
+        n_channels = predictor.n_channels_fitted
+        skeleton = skeleton or predictor.skeleton  # whose keypoints are in an order of their own
+    return read_labels(path, skeleton=skeleton, n_channels=n_channels, **options)
+
+
+def forget_outside(data, region, say=click.echo):
+    """Take labels back that lie where a network sees nothing; None: it sees everything."""
+    from skpose.preprocessing import without_those_outside
+
+    before = np.isfinite(data.keypoints[..., 0])
+    data.keypoints = without_those_outside(data.keypoints, region)
+    is_lost = before & np.isnan(data.keypoints[..., 0])
+    data.visibility = np.where(is_lost, 0, data.visibility)
+    if is_lost.any():
+        say(
+            f"{is_lost.sum()} of {before.sum()} labels lie outside of what the network sees, and "
+            "do not count."
+        )
 
 
 def take_apart(model, model_file, what):
@@ -141,6 +160,15 @@ def take_apart(model, model_file, what):
     return predictor.last, predictor.steps[0] if is_resized else None
 
 
+def pairs_text(skeleton):
+    """Return which bodyparts are partners, "" if none are."""
+    return ", ".join(
+        f"{skeleton.names[i]} and {skeleton.names[k]}"
+        for i, k in enumerate(skeleton.swap_index.tolist())
+        if k > i
+    )
+
+
 def names_of(estimator, X):
     """Return the names of the bodyparts that an estimator finds in images."""
     from skpose._predictor import Predictor
@@ -148,23 +176,10 @@ def names_of(estimator, X):
     return Predictor(estimator).names(lambda: np.asarray(X[0]))
 
 
-def errors_of(estimator, X, y):
-    """Return how far off each keypoint is, (n_samples, n_keypoints), in pixels."""
-    from skpose.metrics import keypoint_errors
+@contextmanager
+def counted(X, label, n_times=1, *, verbose=1):
+    """Show how many of some images have been read, each `n_times`."""
+    from skpose._progress import CountedImages, Progress
 
-    return keypoint_errors(y, estimator.predict(X))
-
-
-def score_table(errors, names):
-    """Return a line for each bodypart: how far off it is, in pixels."""
-    width = max(len(name) for name in [*names, "all bodyparts"])
-    lines = [f"{'':{width}}  {'n':>5}  {'mean':>7}  {'median':>7}  {'95 %':>7}  px"]
-    for name, column in [*zip(names, errors.T, strict=True), ("all bodyparts", errors.ravel())]:
-        known = column[~np.isnan(column)]
-        figures = (
-            f"{np.mean(known):7.2f}  {np.median(known):7.2f}  {np.percentile(known, 95):7.2f}"
-            if len(known)
-            else f"{'-':>7}  {'-':>7}  {'-':>7}"
-        )
-        lines.append(f"{name:{width}}  {len(known):5}  {figures}")
-    return "\n".join(lines)
+    with Progress(n_times * len(X), label, unit="images", verbose=verbose) as progress:
+        yield CountedImages(X, progress)

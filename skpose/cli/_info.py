@@ -1,0 +1,180 @@
+"""``skpose info``: what is in a file."""
+
+from hashlib import file_digest
+from pathlib import Path
+import textwrap
+
+import click
+import numpy as np
+
+from skpose.cli._shared import pairs_text
+
+_POSES = {".csv", ".npz"}
+_WIDTH = 80
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+def info(file):
+    """Say what is in FILE: a model, labels, or poses."""
+    kind, rows = _describe(file)
+    click.echo(f"{file}: {kind}{_size_of(file)}")
+    rows = {**rows, "sha256": _digest(file)}
+    width = max(len(name) for name in rows) + 2
+    for name, value in rows.items():
+        if value:
+            lines = textwrap.wrap(str(value), _WIDTH - width - 2)
+            click.echo(f"  {name:{width}}{(chr(10) + ' ' * (width + 2)).join(lines)}")
+
+
+def _describe(path):
+    kind = _kind_of(path)
+    if kind == "model":
+        return _describe_model(path)
+    if kind == "poses":
+        return kind, _describe_poses(path)
+    return kind, _describe_labels(path, is_set=kind == "annotation set")
+
+
+def _kind_of(path):
+    """Tell what a file holds from its name and its first names inside."""
+    if not path.is_file():
+        return "labels"
+    if path.suffix == ".onnx" or _holds(path, lambda file: "skpose_format" in file.attrs):
+        return "model"
+    if _holds(path, lambda file: "annotations" in file):
+        return "annotation set"
+    is_labels = path.name.startswith("CollectedData")  # DeepLabCut's
+    is_table = path.suffix.lower() in _POSES or _holds(path, lambda file: "df_with_missing" in file)
+    return "poses" if is_table and not is_labels else "labels"
+
+
+def _holds(path, test):
+    from skpose._files import holds_hdf5
+
+    return holds_hdf5(test)(path)
+
+
+def _describe_model(path):
+    import skpose
+    from skpose._predictor import Predictor
+    from skpose.saving import versions_of
+
+    model = skpose.load(path)
+    predictor = Predictor(model)
+    last, steps = predictor.last, predictor.steps
+    rows = {"steps before": ", ".join(map(_repr_of, steps))}
+    if hasattr(last, "architecture_"):
+        rows |= _training_of(last)
+    shape = getattr(last, "image_shape_", None)
+    if shape is not None:
+        rows["network sees"] = _image_text(shape)
+    rows["bodyparts"] = _names_text(predictor.skeleton, predictor.n_keypoints)
+    if path.suffix != ".onnx":
+        versions = versions_of(path)
+        rows["written by"] = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return type(last).__name__, rows
+
+
+def _training_of(estimator):
+    """Describe the network of a PoseEstimator and how it was trained."""
+    history, best = estimator.history_, estimator.best_epoch_
+    trained = f"{estimator.n_iter_} epochs, {estimator.minutes_:.1f} minutes"
+    if best is not None:
+        trained += f"; kept is epoch {best + 1}"
+        error = history.get("val_keypoint_error", [np.nan] * (best + 1))[best]
+        trained += f", with an error of {error:.2f} px in the images kept back"
+    images = ""
+    if estimator.training_digests_ is not None:
+        n_training, n_kept = len(estimator.training_digests_), len(estimator.validation_digests_)
+        images = f"{n_training} images, {n_kept} kept back"
+    defaults = type(estimator)().get_params(deep=False)
+    own = {
+        name: value
+        for name, value in estimator.get_params(deep=False).items()
+        if name != "skeleton" and repr(value) != repr(defaults[name])
+    }
+    return {
+        "network": f"{_repr_of(estimator.architecture_)}, {estimator.precision_}",
+        "trained": trained,
+        "trained on": images,
+        "parameters": ", ".join(f"{name}={_repr_of(value)}" for name, value in own.items()),
+    }
+
+
+def _describe_labels(path, *, is_set):
+    from skpose.datasets import read_annotations, read_labels
+
+    data = read_annotations(path, frames="all") if is_set else read_labels(path)
+    labelled = np.isfinite(data.keypoints[..., 0])
+    counts = {
+        "occluded": (data.visibility == 1).sum(),
+        "looked for in vain": (data.visibility == -1).sum(),
+    }
+    if is_set:
+        counts["guesses"] = (~np.isnan(data.confidence)).sum()
+    others = "".join(f", {n} {name}" for name, n in counts.items() if n)
+    groups = data.get("groups")
+    videos = data.get("videos", groups)
+    names = [] if videos is None else sorted({str(name) for name in videos if str(name)})
+    return {
+        "images": f"{len(data.images)}, {_image_text(data.images.shape[1:])}",
+        "labelled": f"{labelled.any(axis=1).sum()} images, {labelled.sum()} of {labelled.size} "
+        f"keypoints{others}",
+        "bodyparts": _names_text(data.skeleton, len(data.skeleton)),
+        "videos": f"{len(names)}: {', '.join(names)}" if names else "",
+    }
+
+
+def _describe_poses(path):
+    from skpose.poses import read_poses
+
+    poses = read_poses(path)
+    position, confidence = poses["position"].values, poses["confidence"].values
+    frames = poses["frame"].values
+    found = np.isfinite(position).all(axis=1).mean() if position.size else 0.0
+    span = f", from {frames[0]} to {frames[-1]}" if len(frames) else ""
+    rows = {"frames": f"{len(frames)}{span}"}
+    if poses.sizes["individual"] > 1:
+        rows["individuals"] = ", ".join(map(str, poses["individual"].values))
+    rows["bodyparts"] = f"{poses.sizes['keypoint']}: {', '.join(poses['keypoint'].values)}"
+    rows["found"] = f"{found:.1%} of the keypoints"
+    if np.isfinite(confidence).any():
+        rows["confidence"] = f"{np.nanmean(confidence):.2f} in the mean"
+    return rows
+
+
+def _names_text(skeleton, n_keypoints):
+    if skeleton is None:
+        return f"{n_keypoints}, without names"
+    names = skeleton.names
+    pairs = pairs_text(skeleton)
+    partners = f"; partners are {pairs}" if pairs else ""
+    return f"{len(names)}: {', '.join(names)}{partners}"
+
+
+def _image_text(shape):
+    height, width, n_channels = shape
+    return f"{height} x {width} pixels, {'grey' if n_channels == 1 else 'colour'}"
+
+
+def _repr_of(value):
+    return " ".join(repr(value).split())
+
+
+def _size_of(path):
+    if not path.is_file():
+        return ""
+    n_bytes = path.stat().st_size
+    for unit in ("bytes", "kB", "MB"):
+        if n_bytes < 1000:
+            return f", {n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f", {n_bytes:.3g} GB"
+
+
+def _digest(path):
+    if not path.is_file():
+        return ""
+    with open(path, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
