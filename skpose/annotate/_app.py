@@ -9,8 +9,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from skpose.annotate._messages import parse_edits
-from skpose.annotate._session import ReadOnly
+from skpose.annotate._jobs import Busy
+from skpose.annotate._messages import (
+    parse_edits,
+    parse_job,
+    parse_names,
+    parse_place_in_video,
+    parse_skeleton,
+)
+from skpose.annotate._session import Overtaken, ReadOnly
+from skpose.skeleton import Skeleton
 
 __all__ = ["make_app"]
 
@@ -23,7 +31,7 @@ _MEDIA_TYPES = {
 _FOR_EVER = "private, max-age=31536000, immutable"
 
 
-def make_app(session, events):
+def make_app(session, events, jobs, context):
     """Return the application of a server.
 
     Parameters
@@ -32,12 +40,16 @@ def make_app(session, events):
         The set.
     events : Events
         What the pages are told.
+    jobs : Jobs
+        Trains and guesses.
+    context : Context
+        Frames of videos around those in the set.
 
     Returns
     -------
     starlette.applications.Starlette
     """
-    api = _Api(session, events)
+    api = _Api(session, events, jobs, context)
     return Starlette(
         routes=[
             Route("/", api.page),
@@ -46,7 +58,15 @@ def make_app(session, events):
             Route("/api/frames", _in_thread(api.frames)),
             Route("/api/frames/{index}", _in_thread(api.frame)),
             Route("/api/frames/{index}/image", _in_thread(api.image)),
+            Route("/api/frames/{index}/context", _in_thread(api.context)),
+            Route("/api/frames/{index}/context/{offset}", _in_thread(api.context_image)),
+            Route("/api/frames", api.add_frame, methods=["POST"]),
             Route("/api/edits", api.edits, methods=["POST"]),
+            Route("/api/skeleton", api.change_skeleton, methods=["PUT"]),
+            Route("/api/partners", api.partners, methods=["POST"]),
+            Route("/api/suspects", _in_thread(api.suspects)),
+            Route("/api/job", api.start, methods=["POST"]),
+            Route("/api/job", api.stop, methods=["DELETE"]),
             Route("/api/events", api.events),
         ],
         exception_handlers={HTTPException: _tell, Exception: _tell_unexpected},
@@ -65,9 +85,11 @@ def _in_thread(answer):
 class _Api:
     """What the routes do."""
 
-    def __init__(self, session, events):
+    def __init__(self, session, events, jobs, context):
         self._session = session
         self._events = events
+        self._jobs = jobs
+        self._context = context
         # A fixed table, so that no path of a request is ever one of this machine.
         self._static = {
             file.name: file.read_bytes()
@@ -89,45 +111,103 @@ class _Api:
         return Response(self._static[name], media_type=media_type, headers=headers)
 
     def session(self, request):
-        return _json(self._session.about())
+        return _json({**self._session.about(), "least_labelled": self._jobs.least_labelled})
 
     def frames(self, request):
         since = _number(request.query_params.get("since"), "since")
         return _json(self._session.frames(since))
 
     def frame(self, request):
-        try:
-            return _json(self._session.frame(_number(request.path_params["index"], "index")))
-        except ValueError as error:
-            raise HTTPException(404, str(error)) from error
+        index = _number(request.path_params["index"], "index")
+        return _json(_found(lambda: self._session.frame(index)))
 
     def image(self, request):
         if request.query_params.get("set") != self._session.stamp:
             raise HTTPException(409, "It is another set now: load the page anew.")
         crop = request.query_params.get("crop")
         index = _number(request.path_params["index"], "index")
-        try:
-            part = None if crop is None else _numbers(crop)
-            encoded = self._session.images.encode(index, part)
-        except ValueError as error:
-            raise HTTPException(404, str(error)) from error
+        encoded = _found(
+            lambda: self._session.images.encode(index, None if crop is None else _numbers(crop))
+        )
         headers = {"cache-control": _FOR_EVER}
         return Response(encoded.content, media_type=encoded.media_type, headers=headers)
 
+    def context(self, request):
+        index = _number(request.path_params["index"], "index")
+        return _json(_found(lambda: self._context.about(index)))
+
+    def context_image(self, request):
+        index = _number(request.path_params["index"], "index")
+        text = request.path_params["offset"]
+        offset = _number(text.removeprefix("-"), "offset") * (-1 if text[:1] == "-" else 1)
+        encoded = _found(lambda: self._context.encode(index, offset))
+        headers = {"cache-control": "no-store"}
+        return Response(encoded.content, media_type=encoded.media_type, headers=headers)
+
+    async def add_frame(self, request):
+        return _json({"frame": await self._change(request, self._add_frame)}, 201)
+
+    def _add_frame(self, body):
+        return self._context.add(*parse_place_in_video(body))
+
     async def edits(self, request):
-        body = await request.body()
+        return _json({"done": await self._change(request, self._edit)})
+
+    def _edit(self, body):
+        client, edits = parse_edits(body)
+        return self._session.edit(client, edits)
+
+    async def change_skeleton(self, request):
+        await self._change(request, self._change_skeleton)
+        return _json({})
+
+    def _change_skeleton(self, body):
+        self._session.change_skeleton(parse_skeleton(body))
+
+    async def _change(self, request, change):
+        """Do what a request wants; what may be wrong with that is told in HTTP's numbers."""
+        return await asyncio.to_thread(self._try, change, await request.body())
+
+    def _try(self, change, body):
         try:
-            client, edits = parse_edits(body)
-            done = await asyncio.to_thread(self._session.edit, client, edits)
+            return change(body)
         except ReadOnly as error:
             raise HTTPException(423, str(error)) from error
+        except (Busy, Overtaken) as error:
+            raise HTTPException(409, str(error)) from error
         except ValueError as error:
-            await asyncio.to_thread(self._session.look_outside)
+            self._session.look_outside()
             status = 400 if self._session.trouble is None else 409
             raise HTTPException(status, str(error)) from error
         except OSError as error:
             raise HTTPException(507, f"It cannot be written: {error}.") from error
-        return _json({"done": done})
+
+    async def partners(self, request):
+        """Answer which names are those of partners, as far as they tell."""
+        try:
+            skeleton = Skeleton.from_names(parse_names(await request.body()), guess_swaps=True)
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from error
+        partners = [
+            None if partner == k else partner
+            for k, partner in enumerate(skeleton.swap_index.tolist())
+        ]
+        return _json({"swaps": partners})
+
+    def suspects(self, request):
+        return _json(self._session.find_suspects())
+
+    async def start(self, request):
+        await self._change(request, self._start)
+        return _json({}, 202)
+
+    def _start(self, body):
+        kind, amount = parse_job(body)
+        {"train": self._jobs.train, "suggest": self._jobs.suggest}[kind](amount)
+
+    async def stop(self, request):
+        self._jobs.stop()
+        return _json({}, 202)
 
     async def events(self, request):
         last = request.headers.get("last-event-id", request.query_params.get("since"))
@@ -135,6 +215,14 @@ class _Api:
         stream = self._events.stream(self._session.version if since is None else since)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+def _found(find):
+    """Return what is found; what is not there is told as that."""
+    try:
+        return find()
+    except (OSError, ValueError, ImportError) as error:
+        raise HTTPException(404, str(error)) from error
 
 
 def _number(text, name):

@@ -22,10 +22,13 @@ class Events:
     ----------
     session : LabelSession
         What changes.
+    jobs : Jobs
+        What is at work.
     """
 
-    def __init__(self, session):
+    def __init__(self, session, jobs):
         self._session = session
+        self._jobs = jobs
         self._closed = False
 
     def close(self):
@@ -52,7 +55,7 @@ class Events:
         str
         """
         told = time.monotonic()
-        said = None  # as far as the page knows
+        said = {"set": {"read_only": None}}  # as far as the page knows
         yield "retry: 500\n\n"
         while not self._closed:
             since, said, events = await asyncio.to_thread(self._look, since, said)
@@ -72,13 +75,18 @@ class Events:
 
     def _look(self, since, said):
         version, frames = self._session.changed_since(since)
-        trouble = self._session.trouble
+        now = {
+            "set": {"read_only": self._session.trouble},
+            "skeleton": {"skeleton": self._session.skeleton_key},
+            "job": self._jobs.about,
+        }
         events = []
         if frames:
             events.append(_event("edit", {"version": version, "frames": frames}, version))
-        if trouble != said:
-            events.append(_event("set", {"read_only": trouble}, version))
-        return version, trouble, "".join(events)
+        for kind, data in now.items():
+            if data != said.get(kind):
+                events.append(_event(kind, data, version))
+        return version, now, "".join(events)
 
 
 def _event(kind, data, version):

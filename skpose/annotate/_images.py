@@ -9,7 +9,7 @@ import numpy as np
 
 from skpose._opencv import import_opencv
 
-__all__ = ["EncodedImages"]
+__all__ = ["EncodedCache", "EncodedImages", "encode_image"]
 
 _CACHE = 2**24  # bytes
 _EXACT_UP_TO = 3 * 2**18  # bytes of images that are sent without loss
@@ -20,6 +20,40 @@ class Encoded(NamedTuple):
 
     content: bytes
     media_type: str
+
+
+class EncodedCache:
+    """Keeps image files, those that were used last.
+
+    Parameters
+    ----------
+    n_bytes : int
+        How much.
+    """
+
+    def __init__(self, n_bytes):
+        self._most = n_bytes
+        self._files: OrderedDict[tuple, Encoded] = OrderedDict()
+        self._n_bytes = 0
+        self._lock = Lock()
+
+    def get(self, key):
+        """Return what is kept under a key, None if nothing is."""
+        with self._lock:
+            if key in self._files:
+                self._files.move_to_end(key)
+            return self._files.get(key)
+
+    def keep(self, key, encoded):
+        """Keep a file."""
+        with self._lock:
+            if key in self._files:
+                return
+            self._files[key] = encoded
+            self._n_bytes += len(encoded.content)
+            while self._n_bytes > self._most and len(self._files) > 1:
+                _, oldest = self._files.popitem(last=False)
+                self._n_bytes -= len(oldest.content)
 
 
 class EncodedImages:
@@ -53,9 +87,7 @@ class EncodedImages:
             )
         self._get_images = get_images
         self.is_exact = math.prod(get_images().shape[1:]) <= _EXACT_UP_TO
-        self._cache: OrderedDict[tuple, Encoded] = OrderedDict()
-        self._n_bytes = 0
-        self._lock = Lock()
+        self._cache = EncodedCache(_CACHE)
 
     def encode(self, index, crop=None):
         """Return an image as a file.
@@ -79,27 +111,16 @@ class EncodedImages:
         images = self._get_images()
         self._check(images.shape, index, crop)
         key = (index, crop)
-        with self._lock:
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                return self._cache[key]
+        encoded = self._cache.get(key)
+        if encoded is not None:
+            return encoded
         image = np.asarray(images[index])
         if crop is not None:
             x, y, width, height = crop
             image = image[y : y + height, x : x + width]
-        encoded = _encode(image, is_exact=crop is not None or self.is_exact)
-        self._keep(key, encoded)
+        encoded = encode_image(image, is_exact=crop is not None or self.is_exact)
+        self._cache.keep(key, encoded)
         return encoded
-
-    def _keep(self, key, encoded):
-        with self._lock:
-            if key in self._cache:
-                return
-            self._cache[key] = encoded
-            self._n_bytes += len(encoded.content)
-            while self._n_bytes > _CACHE:
-                _, oldest = self._cache.popitem(last=False)
-                self._n_bytes -= len(oldest.content)
 
     def _check(self, shape, index, crop):
         n_images, n_rows, n_columns = shape[:3]
@@ -115,7 +136,8 @@ class EncodedImages:
                 )
 
 
-def _encode(image, is_exact):
+def encode_image(image, *, is_exact):
+    """Return an image, (height, width, 1 or 3), as a file: PNG, or JPEG of high quality."""
     cv2 = import_opencv()
     if image.shape[2] == 3:
         image = image[..., ::-1]

@@ -62,6 +62,7 @@ class LabelServer:
         read_only: bool = False,
         allow_hosts: Sequence[str] = (),
         frame_origin: str | None = None,
+        videos: Sequence[PathLike] = (),
     ) -> None:
         _check_installed()
         self._session = LabelSession(path, user=user, read_only=read_only)
@@ -70,16 +71,18 @@ class LabelServer:
         if self._lock is not None:
             self._lock.acquire()
         try:
-            self._start(port, allow_hosts)
+            self._start(port, allow_hosts, videos)
         except BaseException:
             self._release()
             raise
 
-    def _start(self, port, allow_hosts):
+    def _start(self, port, allow_hosts, videos):
         import uvicorn
 
         from skpose.annotate._app import make_app
+        from skpose.annotate._context import Context
         from skpose.annotate._events import Events
+        from skpose.annotate._jobs import Jobs
         from skpose.annotate._security import Guard
 
         # The pages of a server that was killed go on with the next one.
@@ -92,9 +95,11 @@ class LabelServer:
         host = "localhost" if host == "localhost" else "127.0.0.1"
         self._address = f"http://{host}:{self.port}/"
         self.url = f"{self._address}?token={token}"
-        self._events = Events(self._session)
+        context = Context(self._session, videos)
+        self._jobs = Jobs(self._session, context)
+        self._events = Events(self._session, self._jobs)
         self._guard = Guard(
-            make_app(self._session, self._events),
+            make_app(self._session, self._events, self._jobs, context),
             token=token,
             allow_hosts=allow_hosts,
             frame_origin=self._frame_origin,
@@ -149,14 +154,17 @@ class LabelServer:
     def stop(self) -> None:
         """End the server, and bring what was labelled into the HDF5 file.
 
+        A training that is at work ends too, and keeps its best.
+
         Labels are on the disk before that. Where the file cannot be written they stay in the
         journal beside it, which skpose reads too, and a warning says so.
         """
-        if self._thread.is_alive():
-            self._events.close()
-            self._server.should_exit = True
-            self._thread.join()
         try:
+            self._jobs.close()
+            if self._thread.is_alive():
+                self._events.close()
+                self._server.should_exit = True
+                self._thread.join()
             if self.n_edits and self.trouble is None:
                 self._session.fold()
         except (OSError, ValueError) as error:
@@ -217,6 +225,7 @@ def label(
     read_only: bool = False,
     allow_hosts: Sequence[str] = (),
     frame_origin: str | None = None,
+    videos: Sequence[PathLike] = (),
 ) -> int: ...
 @overload
 def label(
@@ -228,6 +237,7 @@ def label(
     read_only: bool = False,
     allow_hosts: Sequence[str] = (),
     frame_origin: str | None = None,
+    videos: Sequence[PathLike] = (),
 ) -> LabelServer: ...
 def label(
     path: PathLike,
@@ -238,6 +248,7 @@ def label(
     read_only: bool = False,
     allow_hosts: Sequence[str] = (),
     frame_origin: str | None = None,
+    videos: Sequence[PathLike] = (),
 ) -> int | LabelServer:
     """Label an annotation set on a page in the browser.
 
@@ -261,6 +272,9 @@ def label(
     frame_origin : str, default=None
         The address of a notebook that may show the page in a frame, as "http://localhost:8888".
         None: no page may.
+    videos : sequence of path-like, default=()
+        Videos that frames of the set were taken from, to look at what comes before and after. Those
+        in the folder of the set need not be given.
 
     Returns
     -------
@@ -300,6 +314,7 @@ def label(
         read_only=read_only,
         allow_hosts=allow_hosts,
         frame_origin=frame_origin,
+        videos=videos,
     )
     if not block:
         return server

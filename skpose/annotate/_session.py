@@ -1,21 +1,30 @@
 """A set that people label: what the pages ask of it and do to it. Knows nothing of the web."""
 
+import json
 import os
 from pathlib import Path
+from threading import Lock
 import time
+from zlib import crc32
 
 import numpy as np
 
+from skpose._palette import bodypart_colors
 from skpose.annotate._images import EncodedImages
 from skpose.datasets import AnnotationEditor
+from skpose.skeleton import UNNAMED, Skeleton
 
-__all__ = ["FORMAT", "LabelSession", "ReadOnly"]
+__all__ = ["FORMAT", "LabelSession", "Overtaken", "ReadOnly"]
 
-FORMAT = 1  # of the messages; a page that knows another one is told to load anew
+FORMAT = 2  # of the messages; a page that knows another one is told to load anew
 
 
 class ReadOnly(RuntimeError):
     """Nothing can be changed; the message says why."""
+
+
+class Overtaken(RuntimeError):
+    """Somebody else was faster; the message says with what."""
 
 
 class LabelSession:
@@ -55,6 +64,7 @@ class LabelSession:
         self.n_edits = 0
         self._user = user
         self._idle_since = time.monotonic()
+        self._changing_skeleton = Lock()
         self._fixed_trouble = "It was opened to be looked at." if read_only else self._forbidden()
         self.trouble = self._fixed_trouble
 
@@ -85,14 +95,67 @@ class LabelSession:
             "is_exact": self.images.is_exact,
             "most_cropped": self.images.most_cropped,
             "names": list(skeleton.names),
+            "is_unnamed": skeleton.names == (UNNAMED,) and not self.count_labelled(),
+            "skeleton": self.skeleton_key,
             "parents": [parent if parent >= 0 else None for parent in parents],
             "swaps": [int(partner) for partner in skeleton.swap_index],
+            "colours": [_as_hex(color) for color in bodypart_colors(len(skeleton), skeleton)],
+            "has_videos": bool(self.editor.video_names),
             "read_only": self.trouble,
             "version": self.version,
         }
 
+    @property
+    def skeleton_key(self):
+        """str: which skeleton it is, for pages that know an earlier one."""
+        table = json.dumps(self.editor.skeleton.to_dict())
+        return f"{crc32(table.encode()):08x}"
+
+    def change_skeleton(self, message):
+        """Rename bodyparts, add some, connect them; all of it is on the disk when this returns.
+
+        Parameters
+        ----------
+        message : SkeletonMessage
+            What is wanted.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        Overtaken
+            If somebody else has changed the skeleton meanwhile.
+        ReadOnly
+            If nothing can be changed.
+        ValueError
+            If the skeleton is none, or leaves a bodypart out.
+        """
+        self.check_writable()
+        skeleton = Skeleton(message.names, message.parents, message.swaps)
+        for image, keypoint, *_ in message.places:
+            if image not in range(len(self.editor)) or keypoint not in range(len(skeleton)):
+                raise ValueError(f"There is no bodypart {keypoint!r} in an image {image!r}.")
+        with self._changing_skeleton:
+            if skeleton != self.editor.skeleton:  # else it was changed, but not the places written
+                if message.base != self.skeleton_key:
+                    raise Overtaken("Somebody else has changed the bodyparts meanwhile.")
+                self.editor.change_skeleton(skeleton)
+                self.n_edits += 1
+            edits = [
+                [image, keypoint, "placed", x, y]
+                for image, keypoint, x, y in message.places
+                if self.editor.keypoints_of(image)[keypoint][0] in ("empty", "guess")
+            ]
+            if edits:
+                self.editor.edit(edits, by=f"{self._user}/{message.client}")
+
+    def check_writable(self):
+        """Raise ReadOnly if nothing can be changed."""
+        if self.trouble is not None:
+            raise ReadOnly(self.trouble)
+
     def frames(self, since=None):
-        """Return how far the images are, a letter for each.
+        """Return how far the images are, a letter for each, and how sure guesses are.
 
         Parameters
         ----------
@@ -103,13 +166,19 @@ class LabelSession:
         -------
         dict
             ``version``; ``states``, a text with "d" for an image that is done, "b" begun, "g"
-            guessed, "e" empty; and with `since` ``frames``, their numbers.
+            guessed, "e" empty; ``sure``, the mean confidence of an image's guesses in percent, -1
+            for none; and with `since` ``frames``, their numbers.
         """
         version = self.version
         if since is None:
-            return {"version": version, "states": self._letters(None)}
+            return {"version": version, **self._describe(None)}
         frames = self.editor.changed_since(since)
-        return {"version": version, "frames": frames.tolist(), "states": self._letters(frames)}
+        return {"version": version, "frames": frames.tolist(), **self._describe(frames)}
+
+    def _describe(self, frames):
+        confidence = self.editor.mean_confidence(frames)
+        sure = np.where(np.isnan(confidence), -1, np.nan_to_num(100 * confidence)).round()
+        return {"states": self._letters(frames), "sure": sure.astype(int).tolist()}
 
     def _letters(self, frames):
         counts = self.editor.count_states(frames)
@@ -127,10 +196,14 @@ class LabelSession:
         ValueError
             If there is no such image.
         """
-        if not 0 <= index < len(self.editor):
-            raise ValueError(f"There are the images 0 to {len(self.editor) - 1}, but not {index}.")
+        self.check_index(index)
         version = self.version  # before the keypoints: what comes between is told again
         return {"version": version, "keypoints": self.editor.keypoints_of(index)}
+
+    def check_index(self, index):
+        """Raise ValueError if there is no such image."""
+        if not 0 <= index < len(self.editor):
+            raise ValueError(f"There are the images 0 to {len(self.editor) - 1}, but not {index}.")
 
     def edit(self, client, edits):
         """Do what a page says; all of it is on the disk when this returns.
@@ -157,8 +230,7 @@ class LabelSession:
         ValueError
             If an edit is none.
         """
-        if self.trouble is not None:
-            raise ReadOnly(self.trouble)
+        self.check_writable()
         done = []
         for edit in edits:
             key = f"{client}:{edit.key}"
@@ -168,6 +240,46 @@ class LabelSession:
             self._idle_since = time.monotonic()
             done.append({"key": edit.key, "version": edited.version, "conflicts": edited.conflicts})
         return done
+
+    def count_labelled(self):
+        """Return in how many images something is labelled."""
+        counts = self.editor.count_states()
+        return int((counts[:, 2:4].sum(axis=1) > 0).sum())
+
+    def find_suspects(self):
+        """Return which labels look wrong: for each its image, bodyparts, and why, in words."""
+        from skpose.datasets import find_suspects
+
+        labels = self.editor.labelled_keypoints()
+        index = np.flatnonzero(np.isfinite(labels).any(axis=(1, 2)))
+        if not len(index):
+            return []
+        images = self.editor.images.select(index)
+        skeleton = self.editor.skeleton
+        return [
+            {
+                "frame": int(index[suspect.image]),
+                "bodyparts": list(suspect.bodyparts),
+                "why": suspect.message,
+            }
+            for suspect in find_suspects(images, labels[index], skeleton=skeleton, numbers=index)
+        ]
+
+    def guess(self, images, keypoints, model):
+        """Write what a model finds in images, where nobody has labelled anything.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        ReadOnly
+            If nothing can be changed.
+        ValueError
+            If it does not fit the set.
+        """
+        self.check_writable()
+        self.n_edits += 1
+        self.editor.guess(images, keypoints, model=model)
 
     def look_outside(self):
         """Take in what other programs have changed, or note what is wrong with the set."""
@@ -201,3 +313,7 @@ class LabelSession:
             If it cannot be written. All labels are in the journal then, as before.
         """
         self.editor.fold()
+
+
+def _as_hex(color):
+    return "#" + "".join(f"{round(255 * value):02x}" for value in color)

@@ -71,5 +71,5 @@ def test_what_was_asked_for_last_is_kept(monkeypatch):
     for index in (1, 0, 2, 3):
         encoded.encode(index)
     assert encoded.encode(0) is first
-    assert encoded._n_bytes == sum(len(kept.content) for kept in encoded._cache.values())
-    assert encoded._n_bytes <= 1500
+    cache = encoded._cache
+    assert cache._n_bytes == sum(len(kept.content) for kept in cache._files.values()) <= 1500

@@ -12,8 +12,15 @@ import h5py
 import numpy as np
 import pytest
 
+from skpose import Skeleton
 from skpose.annotate import AlreadyServed, LabelServer, label
-from skpose.datasets import append_images, read_annotations, update_annotations
+from skpose.datasets import (
+    append_images,
+    read_annotations,
+    update_annotations,
+    write_annotations,
+)
+from skpose.skeleton import UNNAMED
 
 pytest.importorskip("starlette")
 
@@ -42,7 +49,11 @@ def test_a_page_learns_what_it_needs(path, serve):
         assert session["swaps"] == [0, 2, 1, 3]
         assert (session["n_images"], session["height"], session["width"]) == (6, 32, 48)
         assert session["read_only"] is None
-        assert client.get("/api/frames").json() == {"version": 0, "states": "eeeeee"}
+        assert client.get("/api/frames").json() == {
+            "version": 0,
+            "states": "eeeeee",
+            "sure": [-1] * 6,
+        }
         assert client.get("/api/frames/5").json() == {"version": 0, "keypoints": [["empty"]] * 4}
         image = client.get(f"/api/frames/5/image?set={session['set']}")
         assert image.headers["content-type"] == "image/png"
@@ -59,6 +70,7 @@ def test_an_edit_is_on_the_disk_when_it_is_answered(path, serve):
             "version": 1,
             "frames": [2],
             "states": "b",
+            "sure": [-1],
         }
         assert client.get("/api/frames/2").json()["keypoints"][:2] == [
             ["placed", 1.25, 2.5],
@@ -326,3 +338,106 @@ def test_the_page_is_small():
     files = list(files_of("skpose.annotate").joinpath("static").iterdir())
     assert len(files) <= 15
     assert sum(len(file.read_bytes()) for file in files) < 150_000
+
+
+def change_skeleton(client, **changes):
+    session = client.get("/api/session").json()
+    message = {
+        "client": "page",
+        "base": session["skeleton"],
+        "names": ["snout", "wingL", "wingR", "tail", "neck"],
+        "parents": [None, 4, 4, 4, 0],
+        "swaps": [None, 2, 1, None, None],
+        "places": [],
+    }
+    return client.put("/api/skeleton", json={**message, **changes})
+
+
+def test_bodyparts_are_renamed_added_and_placed(path, serve):
+    with serve(path) as (server, client), client.stream("GET", "/api/events") as stream:
+        lines = stream.iter_lines()
+        first = read_event(lines, "skeleton")
+        assert first == {"skeleton": client.get("/api/session").json()["skeleton"]}
+        send(client, [[2, 0, "placed", 1.0, 2.0]])
+        answer = change_skeleton(client, places=[[2, 4, 3.5, 4.5], [3, 0, 5.0, 6.0]])
+        assert answer.status_code == 200, answer.text
+        session = client.get("/api/session").json()
+        assert session["names"] == ["snout", "wingL", "wingR", "tail", "neck"]
+        assert session["parents"] == [None, 4, 4, 4, 0]
+        assert len(session["colours"]) == 5
+        assert read_event(lines, "skeleton") == {"skeleton": session["skeleton"]} != first
+        keypoints = client.get("/api/frames/2").json()["keypoints"]
+        assert keypoints[0] == ["placed", 1.0, 2.0]
+        assert keypoints[4] == ["placed", 3.5, 4.5]
+        assert server.n_edits == 2
+    found = read_annotations(path, frames="all")
+    assert found.skeleton.names[4] == "neck"
+    assert found.keypoints[3, 0].tolist() == [5, 6]
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"names": ["a", "b", "c"], "parents": [None] * 3, "swaps": [None] * 3}, 400),
+        ({"names": ["a", "a", "b", "c", "d"]}, 400),
+        ({"names": ["a", "", "b", "c", "d"]}, 400),
+        ({"names": ["a", " b", "c", "d", "e"]}, 400),
+        ({"names": ["a", "b\n", "c", "d", "e"]}, 400),
+        ({"names": ["a", 3, "c", "d", "e"]}, 400),
+        ({"names": [f"a{i}" for i in range(1001)]}, 400),
+        ({"parents": [1, 0, None, None, None]}, 400),
+        ({"parents": [None, 0, 0]}, 400),
+        ({"parents": [None, 0.5, 0, 0, 0]}, 400),
+        ({"swaps": [None, 2, None, None, None]}, 400),
+        ({"places": [[0, 5, 1.0, 1.0]]}, 400),
+        ({"places": [[6, 0, 1.0, 1.0]]}, 400),
+        ({"places": [[0, 0, 1e9, 1.0]]}, 400),
+        ({"places": [[0, 0, "1", 1.0]]}, 400),
+        ({"places": [[0, 0, 1.0]]}, 400),
+        ({"places": 3}, 400),
+        ({"more": 3}, 400),
+        ({"base": "another"}, 409),
+    ],
+)
+def test_what_is_no_skeleton_changes_nothing(path, serve, changes, status):
+    with serve(path) as (server, client):
+        answer = change_skeleton(client, **changes)
+        assert answer.status_code == status, answer.text
+        assert answer.json()["error"]
+        assert client.get("/api/session").json()["names"] == ["head", "wingL", "wingR", "tail"]
+        assert server.n_edits == 0
+
+
+def test_a_set_that_is_only_looked_at_keeps_its_skeleton(path, serve):
+    with serve(path, read_only=True) as (_, client):
+        assert change_skeleton(client).status_code == 423
+
+
+def test_partners_are_guessed_from_names(path, serve):
+    with serve(path) as (_, client):
+        answer = client.post("/api/partners", json={"names": ["nose", "left_ear", "right_ear"]})
+        assert answer.json() == {"swaps": [None, 2, 1]}
+        assert client.post("/api/partners", json={"names": ["a", "a"]}).status_code == 400
+
+
+def test_what_is_labelled_stays_where_it_is_when_bodyparts_change(path, serve):
+    with serve(path) as (_, client):
+        send(client, [[2, 0, "hidden", 1.0, 2.0], [2, 1, "guess", 7.0, 7.0]])
+        places = [[2, 0, 9.0, 9.0], [2, 1, 8.0, 8.0], [2, 4, 3.0, 4.0]]
+        base = client.get("/api/session").json()["skeleton"]
+        assert change_skeleton(client, places=places).status_code == 200
+        expected = [["hidden", 1.0, 2.0], ["placed", 8.0, 8.0]]
+        assert client.get("/api/frames/2").json()["keypoints"][:2] == expected
+        again = change_skeleton(client, base=base, places=[[3, 4, 5.0, 6.0]])  # after a lost answer
+        assert again.status_code == 200
+        assert client.get("/api/frames/3").json()["keypoints"][4] == ["placed", 5.0, 6.0]
+
+
+def test_a_set_that_is_labelled_has_names(tmp_path, serve):
+    path = tmp_path / "new.h5"
+    X = np.zeros((2, 32, 48, 1), dtype=np.uint8)
+    write_annotations(path, X, skeleton=Skeleton([UNNAMED]))
+    with serve(path) as (_, client):
+        assert client.get("/api/session").json()["is_unnamed"]
+        send(client, [[0, 0, "placed", 1.0, 1.0]])
+        assert not client.get("/api/session").json()["is_unnamed"]

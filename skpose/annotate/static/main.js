@@ -1,11 +1,13 @@
 // Puts the page together: what the hands do goes to the store, what it tells is drawn.
 
+import { Context } from "./context.js";
 import { clampToImage, distance, rotate } from "./geometry.js";
 import { Keys } from "./keys.js";
+import { Model } from "./model.js";
 import { getSession } from "./net.js";
 import { Overlay } from "./overlay.js";
-import { colours } from "./palette.js";
-import { buildKeys, buildLegend, byId, describe, describeQueue, Frames, Keypoints, make } from "./panels.js";
+import { buildKeys, buildLegend, byId, describe, describeQueue, Frames, Keypoints, make, write } from "./panels.js";
+import { SkeletonEditor } from "./skeleton.js";
 import { hasPlace, putState, Store } from "./store.js";
 import { View } from "./view.js";
 
@@ -16,18 +18,25 @@ const PLAIN = {
 const REPEAT = 60; // milliseconds between two frames while a key is held
 const AGAIN = 300; // milliseconds in which two nudges are one
 const MODES = ["through", "single", "bodypart"];
+// What can be done while the bodyparts themselves are changed.
+const LOOKS = new Set([
+  "previousFrame", "nextFrame", "tenBack", "tenOn", "zoomIn", "zoomOut", "fit", "oneToOne", "display", "help",
+]);
 
 class Page {
   constructor(session) {
-    const palette = colours(session.names.length);
+    const palette = session.colours;
     this.store = new Store(session, (state) => this.showQueue(state));
     this.stage = byId("stage");
     this.view = new View(this.store, {
-      stage: this.stage, canvas: byId("image"), loupe: byId("loupe"), onMove: () => this.overlay?.draw(),
+      stage: this.stage, canvas: byId("image"), loupe: byId("loupe"), onMove: () => this.overlay && this.drawMarks(),
     });
     this.overlay = new Overlay(this.store, this.view, byId("overlay"), palette);
+    this.skeleton = new SkeletonEditor(this.store, this.view, this.overlay);
+    this.context = new Context(this.store, this.view);
     this.frames = new Frames(this.store);
     this.keypoints = new Keypoints(this.store, palette);
+    this.model = new Model(this.store, (...words) => this.banner(...words));
     this.keys = new Keys();
     this.settings = { ...PLAIN, ...read(SETTINGS) };
     this.drag = null;
@@ -52,6 +61,7 @@ class Page {
     this.view.fit();
     this.store.queue.send();
     this.stage.focus();
+    if (this.store.session.is_unnamed && !this.store.isReadOnly) this.skeleton.open();
     document.body.dataset.ready = "true";
   }
 
@@ -61,6 +71,7 @@ class Page {
   show(what, detail) {
     if (what === "conflict") this.showConflict(detail);
     if (what === "frame") this.dropDrag();
+    if (what === "frame") this.context.forget();
     if (!this.told.size) queueMicrotask(() => this.draw());
     this.told.set(what, detail);
   }
@@ -70,14 +81,17 @@ class Page {
     const has = (...whats) => whats.some((what) => told.has(what));
     this.told = new Map();
     if (has("frame")) this.drawFrame();
-    if (has("frames")) this.frames.update();
+    if (has("frames")) {
+      this.frames.update();
+      this.model.draw();
+    }
     if (has("frame", "keypoints", "active")) {
-      this.overlay.draw();
+      this.drawMarks();
       this.drawDragged();
     }
     if (has("frame", "keypoints", "active", "mode")) {
       this.keypoints.draw();
-      describe(this.store);
+      if (!this.skeleton.isOpen) describe(this.store);
       byId("mode").value = this.store.mode;
       byId("undo").disabled = !this.store.past.length;
       byId("redo").disabled = !this.store.future.length;
@@ -85,7 +99,14 @@ class Page {
     if (has("message")) byId("status").textContent = told.get("message");
   }
 
+  drawMarks() {
+    this.overlay.draw();
+    this.skeleton?.draw();
+    write(byId("zoom"), `${Math.round(this.view.transform.scale * 100)} %`);
+  }
+
   drawFrame() {
+    this.banner("suspect", this.store.reasons.get(this.store.frame)?.join("; "));
     this.view.draw();
     this.view.fetchPart();
     byId("frame-number").value = this.store.frame;
@@ -106,14 +127,16 @@ class Page {
 
   showConflict({ own, frame, version }) {
     const names = own.map(([, k]) => this.store.names[k]).join(", ");
+    this.nConflicts = (this.nConflicts ?? 0) + 1; // each is told until it is decided
+    const kind = `conflict-${this.nConflicts}`;
     const button = make("button", { textContent: "Use mine" });
     button.addEventListener("click", () => {
-      this.banner("conflict", null);
+      this.banner(kind, null);
       this.store.insist({ own, frame, version });
     });
     const close = make("button", { textContent: "Keep theirs" });
-    close.addEventListener("click", () => this.banner("conflict", null));
-    this.banner("conflict", `Somebody else has moved ${names} in frame ${frame} meanwhile; theirs is kept.`, button, close);
+    close.addEventListener("click", () => this.banner(kind, null));
+    this.banner(kind, `Somebody else has moved ${names} in frame ${frame} meanwhile; theirs is kept.`, button, close);
   }
 
   // Each kind of trouble has one place in the banner.
@@ -140,7 +163,7 @@ class Page {
     stage.addEventListener("pointerleave", () => this.view.showLoupe(null));
     stage.addEventListener("contextmenu", (event) => event.preventDefault());
     stage.addEventListener("dblclick", (event) => {
-      const k = this.isOnStage(event) ? this.overlay.find(this.view.placeOf(event)) : null;
+      const k = this.isOnStage(event) && !this.skeleton.isOpen ? this.overlay.find(this.view.placeOf(event)) : null;
       if (k !== null) this.store.accept([k]);
     });
     stage.addEventListener("wheel", (event) => this.turn(event), { passive: false });
@@ -165,6 +188,14 @@ class Page {
     if (event.button !== 0) {
       this.drag = { kind: "pan", place, view: this.view.transform, button: event.button };
       this.stage.classList.add("panning");
+      return;
+    }
+    if (this.skeleton.isOpen) {
+      this.skeleton.press(event);
+      return;
+    }
+    if (this.context.isShown) { // what is clicked is another image
+      this.context.leave();
       return;
     }
     if (event.altKey) {
@@ -199,6 +230,7 @@ class Page {
       this.view.move({ ...drag.view, x: drag.view.x + dx, y: drag.view.y + dy });
       return;
     }
+    if (this.skeleton.isOpen) this.skeleton.move(event);
     const at = this.view.locate(event);
     byId("position").textContent = this.isOnStage(event) ? `x ${at[0].toFixed(1)}  y ${at[1].toFixed(1)}` : "";
     if (drag?.kind === "point") this.movePoint(drag, place, event);
@@ -241,6 +273,7 @@ class Page {
 
   lift(event) {
     this.pointers.delete(event.pointerId);
+    if (this.skeleton.isOpen) this.skeleton.lift(event);
     const { drag } = this;
     this.dropDrag(false);
     if (!drag) return;
@@ -283,7 +316,6 @@ class Page {
     const { transform } = this.view;
     this.view.move({ ...transform, x: transform.x + dx, y: transform.y + dy });
     this.view.zoom(far(place) / far(before), [(place[0] + other[0]) / 2, (place[1] + other[1]) / 2]);
-    this.showZoom();
   }
 
   turn(event) {
@@ -293,7 +325,6 @@ class Page {
     const delta = (event.deltaY || event.deltaX) * unit;
     if (event.altKey) this.rotatePose(delta > 0 ? 1 : -1);
     else this.view.zoom(Math.exp(-Math.max(Math.min(delta, 200), -200) / (event.ctrlKey ? 100 : 400)), this.view.placeOf(event));
-    this.showZoom();
   }
 
   rotatePose(degrees) {
@@ -301,10 +332,6 @@ class Page {
     if (!placed.length) return;
     const mean = [1, 2].map((c) => placed.reduce((sum, [, point]) => sum + point[c], 0) / placed.length);
     this.store.change(placed.map(([k, [state, x, y, ...more]]) => [k, state, ...rotate([x, y], mean, (degrees * Math.PI) / 180), ...more]));
-  }
-
-  showZoom() {
-    byId("zoom").textContent = `${Math.round(this.view.transform.scale * 100)} %`;
   }
 
   openMenu(k, [left, top]) {
@@ -338,7 +365,7 @@ class Page {
       const isTyping = event.target.matches('input:not([type="checkbox"], [type="range"]), select, textarea');
       if (isTyping || byId("help").open) return;
       const found = isForElement(event) ? null : this.keys.find(event);
-      if (!found) return;
+      if (!found || (this.skeleton.isOpen && !LOOKS.has(found.command))) return;
       event.preventDefault();
       const now = performance.now();
       if (event.repeat && now - (this.pressedAt ?? 0) < REPEAT) return;
@@ -364,8 +391,8 @@ class Page {
   do({ command, digit, step }) {
     const { store, view } = this;
     const commands = {
-      previousFrame: () => store.go(store.frame - 1),
-      nextFrame: () => store.go(store.frame + 1),
+      previousFrame: () => store.step(-1),
+      nextFrame: () => store.step(1),
       tenBack: () => store.go(store.frame - 10),
       tenOn: () => store.go(store.frame + 10),
       nextUndone: () => store.goNext("ebg", 1),
@@ -375,8 +402,8 @@ class Page {
       nextKeypoint: () => store.choose(store.active + 1),
       digit: () => digit <= store.names.length && store.choose(digit - 1),
       accept: () => store.accept(),
-      acceptAndGo: () => { store.accept(); store.go(store.frame + 1); },
-      acceptAndBack: () => { store.accept(); store.go(store.frame - 1); },
+      acceptAndGo: () => { store.accept(); store.step(1); },
+      acceptAndBack: () => { store.accept(); store.step(-1); },
       hide: () => store.hide(),
       setAbsent: () => store.setAbsent(),
       allAbsent: () => store.setAllAbsent(),
@@ -388,6 +415,10 @@ class Page {
       swapAll: () => store.swap(),
       swapOne: () => store.swap([store.active]),
       revert: () => store.revert(),
+      videoBack: () => this.context.step(-1),
+      videoOn: () => this.context.step(1),
+      videoPlay: () => this.context.play(),
+      videoAdd: () => this.context.add(),
       hold: () => byId("overlay").classList.add("hide"),
       loupe: () => this.holdLoupe(true),
       zoomIn: () => view.zoom(1.25),
@@ -404,7 +435,6 @@ class Page {
       help: () => byId("help").showModal(),
     };
     commands[command]();
-    this.showZoom();
   }
 
   nudge(by) {
@@ -414,6 +444,7 @@ class Page {
   }
 
   close() {
+    this.context.leave();
     byId("menu").hidden = true;
     if (!byId("display").hidden) this.toggleDisplay();
     this.dropDrag();
@@ -493,6 +524,16 @@ class Page {
     });
   }
 
+  showJob(about) {
+    const hadGuesses = this.model.about.state === "guessing" && about.state !== "guessing";
+    this.model.show(about);
+    if (!hadGuesses) return;
+    this.store.refresh().then(async () => { // the last ones
+      if (this.frames.filter === "doubt") await this.frames.sort();
+      this.frames.update();
+    }).catch(() => {});
+  }
+
   listenToServer() {
     const events = new EventSource(`api/events?since=${this.store.version}`);
     this.events = events;
@@ -501,6 +542,12 @@ class Page {
       this.store.session.read_only = JSON.parse(event.data).read_only;
       this.warnReadOnly();
     });
+    events.addEventListener("skeleton", (event) => {
+      if (JSON.parse(event.data).skeleton === this.store.session.skeleton) return;
+      if (this.skeleton.isOpen) this.skeleton.overtake();
+      else location.reload(); // edits that wait are in the browser's storage
+    });
+    events.addEventListener("job", (event) => this.showJob(JSON.parse(event.data)));
     events.addEventListener("open", () => {
       this.store.queue.send();
       this.store.refresh().catch(() => {});

@@ -1,7 +1,7 @@
 // Talks to the server. Edits wait in the browser's storage until the server has them on its disk:
 // they outlive a server that is gone, and a page that is closed.
 
-const FORMAT = 1;
+const FORMAT = 2;
 const MOST = 200; // edits of a message
 const TRIES = [500, 1000, 2000, 5000, 10000]; // milliseconds between two
 
@@ -20,10 +20,20 @@ export async function getJson(path) {
   return (await ask(path)).json();
 }
 
+export async function sendJson(method, path, message) {
+  const headers = { "Content-Type": "application/json" };
+  return (await ask(path, { method, headers, body: JSON.stringify(message) })).json();
+}
+
 export async function getSession() {
   const session = await getJson("api/session");
   if (session.format !== FORMAT) throw new Error("The server is of another version. Load the page anew.");
   return session;
+}
+
+export async function getBitmap(path, options) {
+  const response = await ask(path, options);
+  return createImageBitmap(await response.blob(), { colorSpaceConversion: "none" });
 }
 
 // Images, decoded, those that were used last; at most `most`, since each takes its size in memory.
@@ -54,10 +64,8 @@ export class Images {
     return this.coming.get(frame);
   }
 
-  async fetch(frame, crop = "") {
-    const options = { cache: "default" };
-    const response = await ask(`api/frames/${frame}/image?set=${this.stamp}${crop}`, options);
-    return createImageBitmap(await response.blob(), { colorSpaceConversion: "none" });
+  fetch(frame, crop = "") {
+    return getBitmap(`api/frames/${frame}/image?set=${this.stamp}${crop}`, { cache: "default" });
   }
 
   part(frame, part) {
@@ -185,9 +193,7 @@ export class Queue {
 
   async post(client, some) {
     const edits = some.map(({ number, base, set }) => ({ key: String(number), base, set }));
-    const headers = { "Content-Type": "application/json" };
-    const body = JSON.stringify({ client, edits });
-    return (await ask("api/edits", { method: "POST", headers, body })).json();
+    return sendJson("POST", "api/edits", { client, edits });
   }
 
   drop(edit, error) {

@@ -59,7 +59,7 @@ export class Overlay {
   }
 
   draw() {
-    this.store.keypoints.forEach((_, k) => this.drawPoint(k));
+    this.points.forEach((_, k) => this.drawPoint(k)); // of those that the page was loaded with
     this.edges.forEach((edge) => this.drawEdge(edge));
   }
 

@@ -2,6 +2,7 @@
 
 import { distance } from "./geometry.js";
 import { COMMANDS, nameKey } from "./keys.js";
+import { getJson } from "./net.js";
 import { element, mark } from "./overlay.js";
 import { hasPlace, isDone } from "./store.js";
 
@@ -18,7 +19,7 @@ export function make(tag, properties = {}, ...children) {
 }
 
 // A text that is the same is left: to set it costs the browser a layout.
-function write(node, text) {
+export function write(node, text) {
   if (node.textContent !== String(text)) node.textContent = text;
 }
 
@@ -35,18 +36,49 @@ export class Frames {
       const row = event.target.closest("button");
       if (row) store.go(Number(row.dataset.frame));
     });
-    byId("filter").addEventListener("change", (event) => {
-      this.filter = event.target.value;
-      this.update();
-      this.showCurrent();
-      byId("stage").focus(); // where keys are heeded
-    });
+    byId("filter").addEventListener("change", (event) => this.choose(event.target.value));
     new ResizeObserver(() => this.draw()).observe(this.box);
+  }
+
+  async choose(filter) {
+    this.filter = filter;
+    byId("stage").focus(); // where keys are heeded
+    try {
+      await this.sort();
+    } catch (error) {
+      this.store.tell("message", error.message);
+    }
+    if (filter !== this.filter) return; // another one was chosen meanwhile
+    this.update();
+    const { order } = this.store;
+    if (order?.length) this.store.go(order[0]);
+    else if (order) this.store.tell("message", filter === "again" ? "No label looks wrong." : "There are no guesses.");
+    this.showCurrent();
+  }
+
+  // Those with guesses, the least sure first, or those that look wrong. They keep their places while
+  // they are corrected, until there are new guesses.
+  async sort() {
+    const { store, filter } = this;
+    const { letters, sure } = store;
+    const reasons = new Map(); // in the order of the frames
+    let order = null;
+    if (filter === "doubt") {
+      const guessed = [...letters.keys()].filter((k) => "gb".includes(letters[k]) && sure[k] >= 0);
+      order = guessed.sort((a, b) => sure[a] - sure[b] || a - b);
+    } else if (filter === "again") {
+      for (const { frame, why } of await getJson("api/suspects")) {
+        reasons.set(frame, [...(reasons.get(frame) ?? []), why]);
+      }
+      order = [...reasons.keys()];
+    }
+    if (filter === this.filter) Object.assign(store, { reasons, order });
   }
 
   update() {
     const { letters } = this.store;
-    this.shown = this.filter ? [...letters.keys()].filter((k) => this.filter.includes(letters[k])) : null;
+    this.shown = this.store.order;
+    if (this.filter && !this.shown) this.shown = [...letters.keys()].filter((k) => this.filter.includes(letters[k]));
     byId("frames-all").style.height = `${(this.shown ?? letters).length * ROW}px`;
     this.draw();
     const n = letters.filter((letter) => letter === "d").length;

@@ -20,6 +20,9 @@ export class Store {
     this.active = 0;
     this.mode = "through";
     this.letters = [];
+    this.sure = []; // of each frame the mean confidence of its guesses in percent, -1 for none
+    this.reasons = new Map(); // of frames to look at again, why, in words
+    this.order = null; // in which frames are gone through, if it is not that of their numbers
     this.version = session.version;
     this.records = new Map();
     this.originals = new Map();
@@ -60,9 +63,10 @@ export class Store {
   }
 
   async start(frame) {
-    const { version, states } = await getJson("api/frames");
+    const { version, states, sure } = await getJson("api/frames");
     this.version = version;
     this.letters = [...states];
+    this.sure = sure;
     this.tell("frames");
     const first = this.letters.findIndex((letter) => letter !== "d");
     await this.go(frame ?? Math.max(first, 0));
@@ -120,6 +124,13 @@ export class Store {
     }
   }
 
+  // The next frame, or the one before, in the order in which they are gone through.
+  step(by) {
+    const at = this.order ? this.order.indexOf(this.frame) : -1;
+    if (at < 0) return this.go(this.order?.length ? this.order[0] : this.frame + by);
+    return this.go(this.order[Math.min(Math.max(at + by, 0), this.order.length - 1)]);
+  }
+
   next(letters, step) {
     for (let k = this.frame + step; k >= 0 && k < this.letters.length; k += step) {
       if (letters.includes(this.letters[k])) return k;
@@ -137,10 +148,11 @@ export class Store {
   async refresh(told = Infinity) {
     await this.queue.sent(); // the answers tell which changes are this page's own
     if (told <= this.version) return;
-    const { version, frames, states } = await getJson(`api/frames?since=${this.version}`);
+    const { version, frames, states, sure } = await getJson(`api/frames?since=${this.version}`);
     this.version = version;
     frames.forEach((frame, k) => {
       this.letters[frame] = states[k];
+      this.sure[frame] = sure[k];
       const record = this.records.get(frame);
       if (record && record.version < version && frame !== this.frame) this.records.delete(frame);
     });
@@ -274,7 +286,7 @@ export class Store {
     this.change([[this.active, putState(this.keypoints[this.active]), ...point]]);
     if (this.isReadOnly) return;
     if (this.mode === "through") this.advance();
-    else if (this.mode === "bodypart") this.go(this.frame + 1);
+    else if (this.mode === "bodypart") this.step(1);
   }
 
   accept(keypoints = this.keypoints.map((_, k) => k)) {

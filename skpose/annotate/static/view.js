@@ -12,6 +12,7 @@ export class View {
     this.room = { width: 1, height: 1 };
     this.transform = null;
     this.part = null;
+    this.other = null; // an image that is shown in place of the frame's
     new ResizeObserver(() => this.resize()).observe(stage);
     this.resize();
   }
@@ -24,13 +25,19 @@ export class View {
     this.ratio = devicePixelRatio;
     this.canvas.width = Math.round(width * this.ratio);
     this.canvas.height = Math.round(height * this.ratio);
-    if (!this.transform) this.transform = fit(this.store.size, this.room);
+    if (!this.transform || this.isWhole(before)) this.transform = fit(this.store.size, this.room);
     else {
       const { scale, x, y } = this.transform;
       this.transform = { scale, x: x + (width - before.width) / 2, y: y + (height - before.height) / 2 };
     }
     this.draw();
     this.onMove();
+  }
+
+  // Whether the whole image was in sight, as it is at first: it stays so.
+  isWhole(room) {
+    const whole = fit(this.store.size, room);
+    return ["scale", "x", "y"].every((name) => Math.abs(whole[name] - this.transform[name]) < 1e-6);
   }
 
   move(transform) {
@@ -63,9 +70,17 @@ export class View {
     return [event.clientX - box.left, event.clientY - box.top];
   }
 
+  show(image) {
+    this.other = image;
+    this.draw();
+  }
+
+  get image() {
+    return this.other ?? this.store.images.get(this.store.frame);
+  }
+
   draw() {
-    const { context, canvas, ratio } = this;
-    const image = this.store.images.get(this.store.frame);
+    const { context, canvas, ratio, image } = this;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.fillStyle = getComputedStyle(this.stage).backgroundColor;
     context.fillRect(0, 0, canvas.width, canvas.height);
@@ -74,7 +89,7 @@ export class View {
     context.setTransform(scale * ratio, 0, 0, scale * ratio, x * ratio, y * ratio);
     context.imageSmoothingEnabled = scale * ratio < 2;
     context.drawImage(image, 0, 0);
-    if (this.part && this.part.frame === this.store.frame && scale * ratio >= EXACT_FROM) {
+    if (!this.other && this.part && this.part.frame === this.store.frame && scale * ratio >= EXACT_FROM) {
       context.drawImage(this.part.image, ...this.part.place.slice(0, 2));
     }
   }
@@ -105,7 +120,7 @@ export class View {
   }
 
   showLoupe(point, place) {
-    const image = this.store.images.get(this.store.frame);
+    const { image } = this;
     this.loupe.hidden = !image || !point;
     if (this.loupe.hidden) return;
     const side = LOUPE.size * this.ratio;

@@ -4,84 +4,19 @@ from contextlib import contextmanager
 import os
 import re
 import signal
-import time
 
+from browsing import click, drag, keypoints, place, saved, screen, states, until, zoom_to
 import cv2
 from helpers import link_in, start_labelling
-from matplotlib.colors import to_rgb
 import numpy as np
 from numpy.testing import assert_allclose
 import pytest
 
 from skpose import Skeleton
+from skpose._palette import bodypart_colors
 from skpose.datasets import AnnotationEditor, read_annotations, write_annotations
-from skpose.plot._pose_panels import bodypart_colors
 
 pytestmark = pytest.mark.browser
-
-WAIT = 8  # seconds in which what was done must be on the disk
-
-
-def until(condition):
-    """Wait until something is true."""
-    end = time.monotonic() + WAIT
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.02)
-    return found
-
-
-def saved(page):
-    until(lambda: page.inner_text("#saved") == "All saved")
-
-
-def keypoints(path, frame=0):
-    return AnnotationEditor(path).keypoints_of(frame)
-
-
-def states(path, frame=0):
-    return [state for state, *_ in keypoints(path, frame)]
-
-
-def screen(page, x, y):
-    """Where a place of the image is in the window, by what the page shows of a known size."""
-    return page.evaluate(
-        """async ([x, y]) => {
-            const box = document.getElementById('stage').getBoundingClientRect();
-            const { toScreen } = await import('./static/geometry.js');
-            const [left, top] = toScreen(window.skpose.view.transform, [x, y]);
-            return [left + box.left, top + box.top];
-        }""",
-        [x, y],
-    )
-
-
-def place(page, left, top):
-    """Which place of the image is there in the window."""
-    return page.evaluate(
-        """([clientX, clientY]) => window.skpose.view.locate({ clientX, clientY })""", [left, top]
-    )
-
-
-def click(page, x, y, **options):
-    page.mouse.click(*screen(page, x, y), **options)
-
-
-def drag(page, start, end):
-    page.mouse.move(*screen(page, *start))
-    page.mouse.down()
-    page.mouse.move(*screen(page, *end), steps=3)
-    page.mouse.up()
-
-
-def zoom_to(page, scale):
-    page.evaluate(
-        """(scale) => {
-            const { view } = window.skpose;
-            view.move({ scale, x: 20.3, y: 11.7 });
-        }""",
-        scale,
-    )
 
 
 @pytest.mark.parametrize("ratio", [1, 2])
@@ -597,12 +532,14 @@ def test_the_whole_pose_is_moved_and_turned(path, serve, open_page):
 
 
 def test_colours_are_those_of_the_plots(path, serve, open_page):
-    colours = "async (n) => (await import('./static/palette.js')).colours(n)"
+    skeleton = read_annotations(path, frames="all").skeleton
+    drawn = "document.querySelector('#keypoints').innerHTML"
     with serve(path) as (server, _):
         page = open_page(server.url)
-        for n in (1, 4, 7, 8, 20, 100):
-            of_page = [to_rgb(colour) for colour in page.evaluate(colours, n)]
-            assert_allclose(of_page, bodypart_colors(n)[:, :3], atol=0.04)
+        until(lambda: "fill" in page.evaluate(drawn))
+        for color in bodypart_colors(len(skeleton), skeleton):
+            name = "#" + "".join(f"{round(255 * value):02x}" for value in color)
+            assert name in page.evaluate(drawn)
 
 
 def test_labels_can_be_read_after_all(path, serve, open_page):
