@@ -10,13 +10,12 @@ The first of these has the hyperparameters of Graving et al. (2019): 2 stacks wi
 learning rate of 1e-3, batches of 16. A tenth of the frames is watched and reported, and the epoch
 that is best on it is kept, as the paper's code does. ``openfield`` is a DeepLabCut project, reduced
 to 320 x 240, a twentieth kept back; its errors are in pixels of the original images. ``--cosine``
-lowers the learning rate along half a cosine until the last epoch, by a callback of Keras, in place
-of the falls where nothing improves. ``--split`` keeps other frames back, ``--seed`` starts from
+lowers the learning rate along half a cosine until the last epoch, as the default does, in place of
+the falls where nothing improves. ``--split`` keeps other frames back, ``--seed`` starts from
 other weights.
 """
 
 import argparse
-from math import cos, pi
 import os
 from pathlib import Path
 import time
@@ -59,15 +58,6 @@ class Clock(keras.callbacks.Callback):
         self.seconds.append(round(time.perf_counter() - self.start, 1))
 
 
-def lower_along_cosine(n_epochs):
-    """Give the callback that lowers the learning rate from epoch to epoch."""
-
-    def rate(epoch, _):
-        return PoseEstimator().learning_rate * (1 + cos(pi * epoch / n_epochs)) / 2
-
-    return keras.callbacks.LearningRateScheduler(rate)
-
-
 def name_report(arguments):
     """Name the report by what differs from the defaults."""
     name = f"accuracy_{arguments.data}_{arguments.model}"
@@ -102,17 +92,16 @@ def main():
     train, test = train_test_split(
         np.arange(len(X)), test_size=test_size, random_state=arguments.split
     )
-    callbacks = [clock := Clock()]
-    if arguments.cosine:
-        callbacks.append(lower_along_cosine(arguments.epochs))
+    clock = Clock()
     estimator = PoseEstimator(
         arguments.model if arguments.n_blocks == 1 else ResidualUNet(n_blocks=arguments.n_blocks),
         skeleton=skeleton,
         batch_size=arguments.batch_size,
         max_epochs=arguments.epochs,
         n_iter_no_change=arguments.epochs,
-        lr_patience=arguments.epochs if arguments.cosine else arguments.lr_patience,
-        callbacks=callbacks,
+        lr_schedule="cosine" if arguments.cosine else "plateau",
+        lr_patience=arguments.lr_patience,
+        callbacks=[clock],
         random_state=arguments.seed,
         verbose=1,
     )

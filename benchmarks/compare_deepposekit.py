@@ -278,6 +278,7 @@ def train_deepposekit(comparison):
         "train",
         folder=comparison.arguments.checkpoint or state,
         max_epochs=N_EPOCHS,
+        lr_schedule="plateau",
         max_seconds=60 * comparison.arguments.minutes,
         quick=comparison.arguments.quick,
     )

@@ -92,6 +92,7 @@ def train(folder, arguments):
         )
     estimator.set_params(
         max_epochs=10_000,
+        lr_schedule="plateau",
         learning_rate=arguments.learning_rate,
         callbacks=[Until(arguments.minutes)],
     )

@@ -137,6 +137,7 @@ def measure_training(name, data, minutes, path):
         early_stopping=minutes > 0,
         max_epochs=10_000,
         n_iter_no_change=10_000,
+        lr_schedule="plateau",
         callbacks=[timer],
         random_state=0,
     )

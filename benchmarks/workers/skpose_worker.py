@@ -233,6 +233,7 @@ def train(minutes, network="default", max_epochs=1000, stop_below=None, **settin
         **{"early_stopping": True, "warm_start": False, "random_state": 0, **settings},
         max_epochs=max_epochs,
         n_iter_no_change=max_epochs,
+        lr_schedule="plateau",
         callbacks=[watch],
     )
     X, y, train, test = (data[name] for name in ("images", "keypoints", "train", "test"))
