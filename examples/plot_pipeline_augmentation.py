@@ -50,6 +50,7 @@ pipeline = Pipeline(
                 lr_patience=n_epochs,  # constant
                 early_stopping=False,
                 max_epochs=n_epochs,
+                lr_schedule="plateau",
             ),
         ),
     ]
