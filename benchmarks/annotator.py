@@ -88,7 +88,7 @@ class Annotator:
                 edits.append([frame, k, "placed", *true.tolist()])
                 n_placed += 1
         self.n_actions += n_placed + 1  # the key goes on to the next frame, accepting or not
-        edit = {"key": str(frame), "base": known["version"], "set": edits}
+        edit = {"key": str(frame), "user": "", "base": known["version"], "set": edits}
         self.client.post("/api/edits", json={"client": "annotator", "edits": [edit]})
 
     def train(self):

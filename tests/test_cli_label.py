@@ -35,7 +35,7 @@ def test_labels_are_in_the_set_when_the_command_is_ended(path):
     assert f"ssh -L {port}:127.0.0.1:{port}" in said  # there is no screen
     with httpx.Client(follow_redirects=True) as client:
         client.get(url)
-        edit = {"key": "1", "base": 0, "set": [[0, 0, "placed", 1.0, 2.0]]}
+        edit = {"key": "1", "user": "", "base": 0, "set": [[0, 0, "placed", 1.0, 2.0]]}
         message = {"client": "page", "edits": [edit]}
         assert client.post(f"http://127.0.0.1:{port}/api/edits", json=message).status_code == 200
     assert '"by": "ada/page"' in path.with_name("set.h5.journal").read_text()
@@ -49,6 +49,8 @@ def test_labels_are_in_the_set_when_the_command_is_ended(path):
     assert "Traceback" not in err
     assert not path.with_name("set.h5.journal").exists()
     assert read_annotations(path).keypoints[0, 0].tolist() == [1.0, 2.0]
+    told = CliRunner().invoke(main, ["info", str(path)])
+    assert "ada (1 keypoints)" in told.output
 
 
 @pytest.mark.skipif(os.name != "posix", reason="stops by a signal")

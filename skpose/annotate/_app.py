@@ -15,6 +15,7 @@ from skpose.annotate._messages import (
     parse_job,
     parse_names,
     parse_place_in_video,
+    parse_presence,
     parse_skeleton,
 )
 from skpose.annotate._session import Overtaken, ReadOnly
@@ -67,6 +68,7 @@ def make_app(session, events, jobs, context):
             Route("/api/suspects", _in_thread(api.suspects)),
             Route("/api/job", api.start, methods=["POST"]),
             Route("/api/job", api.stop, methods=["DELETE"]),
+            Route("/api/presence", api.move, methods=["POST"]),
             Route("/api/events", api.events),
         ],
         exception_handlers={HTTPException: _tell, Exception: _tell_unexpected},
@@ -209,10 +211,15 @@ class _Api:
         self._jobs.stop()
         return _json({}, 202)
 
+    async def move(self, request):
+        await self._change(request, lambda body: self._events.presence.move(*parse_presence(body)))
+        return _json({})
+
     async def events(self, request):
         last = request.headers.get("last-event-id", request.query_params.get("since"))
         since = _number(last, "since")
-        stream = self._events.stream(self._session.version if since is None else since)
+        since = self._session.version if since is None else since
+        stream = self._events.stream(since, request.query_params.get("client", ""))
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 

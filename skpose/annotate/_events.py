@@ -4,6 +4,8 @@ import asyncio
 import json
 import time
 
+from skpose.annotate._presence import Presence
+
 __all__ = ["Events"]
 
 _HEARTBEAT = 5.0  # seconds
@@ -24,9 +26,15 @@ class Events:
         What changes.
     jobs : Jobs
         What is at work.
+
+    Attributes
+    ----------
+    presence : Presence
+        Who is there.
     """
 
     def __init__(self, session, jobs):
+        self.presence = Presence()
         self._session = session
         self._jobs = jobs
         self._closed = False
@@ -42,20 +50,30 @@ class Events:
             await asyncio.to_thread(self._session.fold_if_idle, _IDLE)
             await asyncio.sleep(_OUTSIDE)
 
-    async def stream(self, since):
+    async def stream(self, since, client):
         """Give the events as the text of server-sent events.
 
         Parameters
         ----------
         since : int
             The version that the page knows.
+        client : str
+            Which page it is; it is present until the stream ends.
 
         Yields
         ------
         str
         """
+        self.presence.arrive(client)
+        try:
+            async for events in self._tell(since):
+                yield events
+        finally:
+            self.presence.leave(client)
+
+    async def _tell(self, since):
         told = time.monotonic()
-        said = {"set": {"read_only": None}}  # as far as the page knows
+        said = {"set": {"read_only": None}, "presence": {"pages": []}}  # as far as the page knows
         yield "retry: 500\n\n"
         while not self._closed:
             since, said, events = await asyncio.to_thread(self._look, since, said)
@@ -79,6 +97,7 @@ class Events:
             "set": {"read_only": self._session.trouble},
             "skeleton": {"skeleton": self._session.skeleton_key},
             "job": self._jobs.about,
+            "presence": {"pages": self.presence.about},
         }
         events = []
         if frames:

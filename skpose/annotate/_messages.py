@@ -14,6 +14,7 @@ __all__ = [
     "parse_job",
     "parse_names",
     "parse_place_in_video",
+    "parse_presence",
     "parse_skeleton",
 ]
 
@@ -33,6 +34,8 @@ class EditMessage:
     ----------
     key : str
         What the page knows it by.
+    user : str
+        That person's name; "" for none.
     base : int
         The version of the set that the page knew.
     set : list of list
@@ -40,6 +43,7 @@ class EditMessage:
     """
 
     key: str
+    user: str
     base: int
     set: list[list[Any]]
 
@@ -50,7 +54,7 @@ def parse_edits(body):
     Parameters
     ----------
     body : bytes
-        JSON: ``{"client": str, "edits": [{"key": str, "base": int, "set": [...]}]}``.
+        JSON: ``{"client": str, "edits": [{"key": str, "user": str, "base": int, "set": [...]}]}``.
 
     Returns
     -------
@@ -160,6 +164,15 @@ def parse_place_in_video(body):
     return message["frame"], message["offset"]
 
 
+def parse_presence(body):
+    """Read a message of where a page is: which page, who sits there, and the image's number."""
+    message = _parse(body)
+    _check_fields("A message", message, {"client": str, "user": str, "frame": int})
+    _check_key("client", message["client"])
+    _check_user(message["user"])
+    return message["client"], message["user"], message["frame"]
+
+
 def _parse(body):
     try:
         return json.loads(body)
@@ -180,8 +193,9 @@ def _check_names(names):
 
 
 def _parse_edit(edit):
-    _check_fields("An edit", edit, {"key": str, "base": int, "set": list})
+    _check_fields("An edit", edit, {"key": str, "user": str, "base": int, "set": list})
     _check_key("key", edit["key"])
+    _check_user(edit["user"])
     for part in edit["set"]:
         if not isinstance(part, list):
             raise ValueError(f"The set of an edit holds lists, but was {edit['set']!r:.200}.")
@@ -209,6 +223,15 @@ def _check_fields(what, found, needed):
             raise ValueError(
                 f"{name} of {what.lower()} must be {kind.__name__}, but was {found[name]!r:.200}."
             )
+
+
+def _check_user(name):
+    """Raise ValueError if a name is none, or could be taken for a model's."""
+    if len(name) > _LONGEST_NAME or not name.isprintable() or ":" in name:
+        raise ValueError(
+            f"A person's name must have at most {_LONGEST_NAME} characters, and no colon, but was "
+            f"{name!r:.200}."
+        )
 
 
 def _check_key(name, value):

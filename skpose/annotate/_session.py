@@ -16,7 +16,7 @@ from skpose.skeleton import UNNAMED, Skeleton
 
 __all__ = ["FORMAT", "LabelSession", "Overtaken", "ReadOnly"]
 
-FORMAT = 2  # of the messages; a page that knows another one is told to load anew
+FORMAT = 3  # of the messages; a page that knows another one is told to load anew
 
 
 class ReadOnly(RuntimeError):
@@ -35,7 +35,7 @@ class LabelSession:
     path : path-like
         The set's HDF5 file.
     user : str, default=""
-        The name of whoever labels, which the journal keeps.
+        The name of whoever labels, where a page does not tell another one.
     read_only : bool, default=False
         Whether it can only be looked at.
 
@@ -100,6 +100,7 @@ class LabelSession:
             "parents": [parent if parent >= 0 else None for parent in parents],
             "swaps": [int(partner) for partner in skeleton.swap_index],
             "colours": [_as_hex(color) for color in bodypart_colors(len(skeleton), skeleton)],
+            "user": self._user,
             "has_videos": bool(self.editor.video_names),
             "read_only": self.trouble,
             "version": self.version,
@@ -189,7 +190,7 @@ class LabelSession:
         return "".join(letters)
 
     def frame(self, index):
-        """Return what is known of an image: ``version`` and ``keypoints``.
+        """Return what is known of an image: ``version``, ``keypoints``, and who labelled them.
 
         Raises
         ------
@@ -198,7 +199,11 @@ class LabelSession:
         """
         self.check_index(index)
         version = self.version  # before the keypoints: what comes between is told again
-        return {"version": version, "keypoints": self.editor.keypoints_of(index)}
+        return {
+            "version": version,
+            "keypoints": self.editor.keypoints_of(index),
+            "by": self.editor.annotators_of(index),
+        }
 
     def check_index(self, index):
         """Raise ValueError if there is no such image."""
@@ -234,7 +239,7 @@ class LabelSession:
         done = []
         for edit in edits:
             key = f"{client}:{edit.key}"
-            by = f"{self._user}/{client}"
+            by = f"{edit.user or self._user}/{client}"
             edited = self.editor.edit(edit.set, base=edit.base, by=by, key=key)
             self.n_edits += 1
             self._idle_since = time.monotonic()

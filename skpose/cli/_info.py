@@ -1,5 +1,6 @@
 """``skpose info``: what is in a file."""
 
+from collections import Counter
 from hashlib import file_digest
 from pathlib import Path
 import textwrap
@@ -121,9 +122,17 @@ def _describe_labels(path, *, is_set):
         "images": f"{len(data.images)}, {_image_text(data.images.shape[1:])}",
         "labelled": f"{labelled.any(axis=1).sum()} images, {labelled.sum()} of {labelled.size} "
         f"keypoints{others}",
+        "labelled by": _people_text(data.get("annotators")),
         "bodyparts": _names_text(data.skeleton, len(data.skeleton)),
         "videos": f"{len(names)}: {', '.join(names)}" if names else "",
     }
+
+
+def _people_text(annotators):
+    """Say how many keypoints each person has labelled, as far as it is known."""
+    counts = Counter([] if annotators is None else annotators.ravel().tolist())
+    del counts[""]
+    return ", ".join(f"{name} ({n} keypoints)" for name, n in counts.most_common())
 
 
 def _describe_poses(path):

@@ -65,7 +65,12 @@ _OF_NEW_SETS = {"--n", "--bodyparts", "--skeleton"}
     show_default=True,
     help="Where the page is; if it is taken, the next free one.",
 )
-@click.option("--user", default="", help="Your name, which is kept with what you label.")
+@click.option(
+    "--user",
+    default=lambda: _login_name(),
+    show_default="that of your login",
+    help="Your name, which is kept with what you label. On the page it can be changed.",
+)
 @click.option("--read-only", is_flag=True, help="Look at the labels only.")
 @click.option("--no-browser", is_flag=True, help="Open no browser; the link is printed.")
 @click.option(
@@ -182,7 +187,7 @@ def _tell(server, wanted, no_browser):
     if server.trouble:
         click.echo(f"It can only be looked at. {server.trouble}")
     if not _has_display():
-        me = f"{getpass.getuser()}@{platform.node()}"
+        me = f"{_login_name() or 'me'}@{platform.node()}"
         click.echo(
             "This machine has no screen. On the one before you, type the following, and open the "
             f"link there:\n\n    ssh -L {server.port}:127.0.0.1:{server.port} {me}\n"
@@ -190,6 +195,13 @@ def _tell(server, wanted, no_browser):
     elif not no_browser:
         webbrowser.open(server.make_link())
     click.echo("All is saved at once. Press Ctrl-C here when you are done.")
+
+
+def _login_name():
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a number that this machine has no name for
+        return ""
 
 
 def _has_display():

@@ -52,6 +52,7 @@ def write_annotations(
     skeleton: Skeleton,
     annotated: ArrayLike | None = None,
     occluded: ArrayLike | None = None,
+    annotators: ArrayLike | None = None,
     videos: ArrayLike | None = None,
     frame_numbers: ArrayLike | None = None,
     overwrite: bool = False,
@@ -76,6 +77,8 @@ def write_annotations(
         NaN.
     occluded : array-like of shape (n_samples, n_keypoints), bool, default=None
         Which annotated keypoints cannot be seen where they are. None: none.
+    annotators : array-like of shape (n_samples, n_keypoints), str, default=None
+        Who annotated each keypoint; "" for nobody, or not known. None: all "".
     videos : array-like of shape (n_samples,), str, default=None
         What the video of each image is known by, ``"name, size bytes"``; "" for none. None: all "".
     frame_numbers : array-like of shape (n_samples,), int, default=None
@@ -102,7 +105,8 @@ def write_annotations(
     n_keypoints x 2: parent and partner, -1 for none) and ``skeleton_names`` (bytes, UTF-8).
     What DeepPoseKit does not read is there only where it is needed: ``confidence`` (float32,
     n_samples x n_keypoints), ``occluded`` (bool, likewise), ``frame_source`` (int32, n_samples x 2:
-    position in ``source_videos`` and number of the frame, -1 for none).
+    position in ``source_videos`` and number of the frame, -1 for none), ``annotator`` (int16,
+    n_samples x n_keypoints: position in ``annotator_names``, -1 for none).
 
     Examples
     --------
@@ -111,7 +115,14 @@ def write_annotations(
     images = check_images(images, name="images")
     check_is_skeleton(skeleton)
     labels = check_labels(
-        len(images), len(skeleton), keypoints, annotated, occluded, videos, frame_numbers
+        len(images),
+        len(skeleton),
+        keypoints,
+        annotated,
+        occluded,
+        videos,
+        frame_numbers,
+        annotators,
     )
     check_new(path, overwrite)
     with making(path, overwrite) as new, create_hdf5(new, n_bytes_of([images])) as file:
@@ -127,6 +138,7 @@ def append_images(
     *,
     annotated: ArrayLike | None = None,
     occluded: ArrayLike | None = None,
+    annotators: ArrayLike | None = None,
     videos: ArrayLike | None = None,
     frame_numbers: ArrayLike | None = None,
 ) -> None:
@@ -146,7 +158,7 @@ def append_images(
     annotated : array-like of shape (n_samples, n_keypoints), bool, default=None
         Which keypoints to mark as annotated; False for a model's guesses. None: those that are not
         NaN.
-    occluded, videos, frame_numbers : array-like, default=None
+    occluded, annotators, videos, frame_numbers : array-like, default=None
         As in `write_annotations`.
 
     Raises
@@ -180,7 +192,14 @@ def append_images(
                 "them to that size."
             )
         labels = check_labels(
-            len(images), len(stored.table), keypoints, annotated, occluded, videos, frame_numbers
+            len(images),
+            len(stored.table),
+            keypoints,
+            annotated,
+            occluded,
+            videos,
+            frame_numbers,
+            annotators,
         )
         with create_hdf5(new, n_bytes_of([old, images])) as file:
             create_images(file, [old, images])
@@ -331,7 +350,7 @@ def update_annotations(
     is_long = _append(path, index, labels)
     if is_long is None:
         with _rewriting(path) as stored:
-            for name in ("coordinates", "annotated", "occluded", "confidence"):
+            for name in ("coordinates", "annotated", "occluded", "annotators", "confidence"):
                 getattr(stored, name)[index] = getattr(labels, name)
     elif is_long:
         with suppress(OSError):  # no room for a copy, say: they are safe in the journal

@@ -17,6 +17,7 @@ def check_labels(
     occluded=None,
     videos=None,
     frame_numbers=None,
+    annotators=None,
 ):
     """Return what is stored of labels, once they fit each other."""
     shape = (n_samples, n_keypoints)
@@ -35,7 +36,23 @@ def check_labels(
         raise ValueError("occluded marks keypoints that are not annotated, or are NaN.")
     coordinates = np.where(is_nan[..., np.newaxis], -1.0, keypoints)
     source = _check_source(videos, frame_numbers, n_samples)
-    return Labels(coordinates, annotated, np.full(shape, np.nan), occluded, *source)
+    annotators = _check_annotators(annotators, annotated)
+    return Labels(coordinates, annotated, np.full(shape, np.nan), occluded, annotators, *source)
+
+
+def _check_annotators(annotators, annotated):
+    if annotators is None:
+        return np.full(annotated.shape, "", dtype=object)
+    annotators = np.asarray(annotators, dtype=object)
+    are_names = all(isinstance(name, str) for name in annotators.ravel())
+    if annotators.shape != annotated.shape or not are_names:
+        raise ValueError(
+            f'annotators must be texts of shape {annotated.shape}, (n_samples, n_keypoints), "" '
+            f"for nobody, but have shape {annotators.shape}."
+        )
+    if ((annotators != "") & ~annotated).any():
+        raise ValueError("annotators name people for keypoints that are not annotated.")
+    return annotators
 
 
 def _check_marks(name, marks, shape):

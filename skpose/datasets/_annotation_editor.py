@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AnnotationEditor", "Edited"]
 
-_MODEL = "model:"  # with which the name of a model begins, in place of a person's
 _COUNTED = 4096  # images at a time: states are texts, which take memory
 
 
@@ -221,6 +220,11 @@ class AnnotationEditor:
             labels = Labels(*(values[[image]] for values in self._labels))
         return [edit[2:] for edit in journals.edits_of(np.array([image]), labels)]
 
+    def annotators_of(self, image: int) -> list[str]:
+        """Return who has labelled each keypoint of an image, "" for nobody, or not known."""
+        with self._lock:
+            return [str(name) for name in self._labels.annotators[image]]
+
     def edit(
         self,
         edits: Iterable[Sequence[Any]],
@@ -241,7 +245,9 @@ class AnnotationEditor:
             The `version` that the sender knew. A keypoint that somebody else has changed since is
             left as it is. None: nothing is looked at.
         by : str, default=None
-            Who changes them. What the same one has changed is no conflict.
+            Who changes them: a person's name, or ``name/page`` for one of several pages. What the
+            same one has changed is no conflict; the name is kept with what is labelled
+            (``annotators`` of `read_annotations`).
         key : str, default=None
             What the sender knows this call by. If one with the same key was done before, the call
             is taken for a repetition, as after an answer was lost, and changes nothing. Forgotten
@@ -322,7 +328,7 @@ class AnnotationEditor:
                 self._take_in()
                 edits = [edit for edit in edits if not self._labels.annotated[edit[0], edit[1]]]
                 if edits:
-                    self._write(edits, f"{_MODEL}{model}", None)
+                    self._write(edits, f"{journals.MODEL}{model}", None)
             return np.unique([edit[0] for edit in edits]).astype(np.intp)
 
     def refresh(self) -> NDArray[np.intp]:
@@ -449,7 +455,7 @@ class AnnotationEditor:
     def _is_guessed(self, image, keypoint):
         """Whether what is there now is a model's, and no person's: it gives way to any person."""
         author = self._authors.get((image, keypoint))
-        is_persons = author is not None and not author.startswith(_MODEL)
+        is_persons = author is not None and not author.startswith(journals.MODEL)
         return not (is_persons or self._labels.annotated[image, keypoint])
 
     def _write(self, edits, by, key):
@@ -461,7 +467,8 @@ class AnnotationEditor:
         self.version = max(seq, self.version + 1)
         self._stamp = self._read_stamp()
         places = {(image, keypoint): tuple(rest) for image, keypoint, *rest in edits}
-        journals.apply_edits(journals.Journal.of(places), self._labels, self.path)
+        authors = dict.fromkeys(places, (self.version, by))
+        journals.apply_edits(journals.Journal.of(places, authors=authors), self._labels, self.path)
         for place in places:
             self._touched[place], self._authors[place] = self.version, by
         if key is not None:

@@ -29,6 +29,7 @@ import numpy as np
 from skpose._files import check_regular, flush, reading, sync
 
 _VERSION = 1
+MODEL = "model:"  # with which the name of a model begins, in place of a person's
 _LONG = 5000, 2**22  # edits and bytes from which on it takes a reader long
 
 
@@ -70,9 +71,9 @@ class Journal(NamedTuple):
     is_ours: bool  # whether it belongs to the set
 
     @classmethod
-    def of(cls, edits, after=0, is_ours=True):
+    def of(cls, edits, after=0, is_ours=True, authors=None):
         """Return a journal that says nothing but these edits."""
-        return cls(edits, after, after, [], {}, {}, None, is_ours)
+        return cls(edits, after, after, [], authors or {}, {}, None, is_ours)
 
 
 def journal_of(path):
@@ -228,7 +229,7 @@ def apply_edits(journal, labels, path):
     ----------
     journal : Journal
         The edits.
-    labels : object with `coordinates`, `annotated`, `occluded` and `confidence`
+    labels : object with `coordinates`, `annotated`, `occluded`, `annotators` and `confidence`
         Arrays of shape (n_samples, n_keypoints), that of the coordinates (..., 2). They are
         changed in place.
     path : path-like
@@ -256,8 +257,17 @@ def apply_edits(journal, labels, path):
         row[: len(values)] = values
     where = tuple(where.T)
     labels.coordinates[where], labels.confidence[where] = numbers[:, :2], numbers[:, 2]
-    labels.annotated[where] = np.isin(names, ["placed", "hidden", "absent"])
-    labels.occluded[where] = names == "hidden"
+    is_label = np.isin(names, ["placed", "hidden", "absent"])
+    labels.annotated[where], labels.occluded[where] = is_label, names == "hidden"
+    people = [person_of(journal.authors.get(place, (0, None))[1]) for place in journal.edits]
+    labels.annotators[where] = np.where(is_label, np.array(people, dtype=object), "")
+
+
+def person_of(by):
+    """Return the name in who made an edit, ``name`` or ``name/page``; "" of a model, or nobody."""
+    if by is None or by.startswith(MODEL):
+        return ""
+    return by.rpartition("/")[0] if "/" in by else by
 
 
 def edits_of(index, labels):

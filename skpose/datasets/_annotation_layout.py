@@ -18,8 +18,8 @@ _BYTES_AT_ONCE = 2**25  # of images that are held in memory while they are copie
 _CUT_AT = 10  # bytes to which DeepPoseKit cut names
 _LABELS = ("annotations", "annotated", "skeleton")
 _FOR_EACH_KEYPOINT = ("annotated", "confidence", "occluded")
-_FOR_EACH_IMAGE = ("images", "annotations", *_FOR_EACH_KEYPOINT, "frame_source")
-_REPLACED = (*_FOR_EACH_IMAGE, "source_videos")
+_FOR_EACH_IMAGE = ("images", "annotations", *_FOR_EACH_KEYPOINT, "annotator", "frame_source")
+_REPLACED = (*_FOR_EACH_IMAGE, "annotator_names", "source_videos")
 _FOR_EACH_BODYPART = ("skeleton", "skeleton_names")
 
 
@@ -33,6 +33,7 @@ class StoredLabels(NamedTuple):
     names: list  # of bytes; None: the file has none
     confidence: np.ndarray  # (n_samples, n_keypoints), NaN: no model's
     occluded: np.ndarray  # (n_samples, n_keypoints): a person placed it, but could not see it
+    annotators: np.ndarray  # (n_samples, n_keypoints), object: name of that person, "": not known
     videos: np.ndarray  # (n_samples,), str: what the image's video is known by, "": not known
     frame_numbers: np.ndarray  # (n_samples,): which frame of it, -1: not known
     seen: dict  # of video: list of the frames that were taken, which may say more than the above
@@ -73,15 +74,18 @@ def read_stored(path):
         names = None
         if "skeleton_names" in file:
             names = np.asarray(file["skeleton_names"][...], dtype=bytes).tolist()
-        optional = {name: file[name][...] for name in ("confidence", "occluded") if name in file}
+        extra = ("confidence", "occluded", "annotator")
+        optional = {name: file[name][...] for name in extra if name in file}
+        people = _read_names(file, "annotator_names")
         source, videos = _read_source(file)
         seen = json.loads(file["sources"].asstr()[()]) if "sources" in file else {}
-    if source is not None and (
-        source.dtype.kind not in "iu" or source.ndim != 2 or (source[:, 0] >= len(videos)).any()
-    ):
+    if source is not None and not (source.ndim == 2 and _are_numbers_of(source[:, 0], videos)):
         raise ValueError(f"{path} is damaged: its frame_source names videos that it does not have.")
     if source is not None:
         optional["frame_source"] = source
+    annotator = optional.get("annotator", np.full(annotated.shape, -1))
+    if not _are_numbers_of(annotator, people):
+        raise ValueError(f"{path} is damaged: its annotator numbers people that it does not name.")
     _check_shapes(path, coordinates, annotated, table, names, optional)
     if source is None:
         source, videos = _source_from_seen(seen, len(coordinates))
@@ -97,6 +101,7 @@ def read_stored(path):
         names,
         optional.get("confidence", unknown).astype(np.float32),
         optional.get("occluded", np.zeros(annotated.shape)).astype(bool),
+        np.array([*people, ""], dtype=object)[np.maximum(annotator, -1)],
         np.array([*videos, ""])[np.maximum(index, -1)],
         np.where(index < 0, -1, numbers),
         seen,
@@ -148,7 +153,16 @@ def _read_source(file):
     """Return the number of each image's video and of its frame, and what the videos are called."""
     if "frame_source" not in file or "source_videos" not in file:
         return None, []
-    return file["frame_source"][...], [str(name) for name in file["source_videos"].asstr()[...]]
+    return file["frame_source"][...], _read_names(file, "source_videos")
+
+
+def _read_names(file, dataset):
+    return [str(name) for name in file[dataset].asstr()[...]] if dataset in file else []
+
+
+def _are_numbers_of(numbers, names):
+    """Whether all are positions in a list of names, or negative for none."""
+    return numbers.dtype.kind in "iu" and (numbers < len(names)).all()
 
 
 def _source_from_seen(seen, n_samples):
@@ -255,6 +269,7 @@ class Labels(NamedTuple):
     annotated: np.ndarray  # (n_samples, n_keypoints), bool
     confidence: np.ndarray  # (n_samples, n_keypoints), 0..1; NaN: no model's
     occluded: np.ndarray  # (n_samples, n_keypoints), bool
+    annotators: np.ndarray  # (n_samples, n_keypoints), str as objects; "": not known
     videos: np.ndarray  # (n_samples,), str; "": not known
     frame_numbers: np.ndarray  # (n_samples,), int; -1: not known
 
@@ -276,6 +291,7 @@ class Labels(NamedTuple):
             annotated=np.pad(self.annotated, more),
             confidence=np.pad(self.confidence, more, constant_values=np.nan),
             occluded=np.pad(self.occluded, more),
+            annotators=np.pad(self.annotators, more, constant_values=""),
         )
 
 
@@ -298,7 +314,11 @@ def create_labels(file, labels, mark=None):
         datasets["confidence"] = labels.confidence.astype(np.float32)
     if labels.occluded.any():
         datasets["occluded"] = labels.occluded
-    for name in ("annotations", *_FOR_EACH_KEYPOINT):
+    annotator, people = _numbered(labels.annotators)
+    if people:
+        datasets["annotator"] = annotator.astype(np.int16)
+        datasets["annotator_names"] = np.array(people, dtype=h5py.string_dtype())
+    for name in ("annotations", *_FOR_EACH_KEYPOINT, "annotator", "annotator_names"):
         _put(file, name, datasets.get(name))
     if (labels.videos != "").any() and "frame_source" not in file:
         _create_source(file, labels.videos, labels.frame_numbers)
@@ -319,11 +339,17 @@ def _put(file, name, values):
 
 
 def _create_source(file, videos, frame_numbers):
-    names = [name for name in dict.fromkeys(videos.tolist()) if name]
-    numbers = {name: i for i, name in enumerate(names)} | {"": -1}
-    index = [numbers[name] for name in videos.tolist()]
+    index, names = _numbered(videos)
     file["frame_source"] = np.stack([index, frame_numbers], axis=1).astype(np.int32)
     file["source_videos"] = np.array(names, dtype=h5py.string_dtype())
+
+
+def _numbered(names):
+    """Return an array of names as positions in a list of them, -1 for "", and the list."""
+    values = names.ravel().tolist()
+    known = [name for name in dict.fromkeys(values) if name]
+    numbers = {name: i for i, name in enumerate(known)} | {"": -1}
+    return np.array([numbers[name] for name in values], dtype=int).reshape(names.shape), known
 
 
 def table_of(skeleton):

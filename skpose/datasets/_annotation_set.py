@@ -95,6 +95,8 @@ def read_annotations(
             (`skpose.sampling.initialize_annotations`); NaN for all others.
         occluded : ndarray of shape (n_samples, n_keypoints), bool
             Annotated keypoints that a person placed where they cannot be seen.
+        annotators : ndarray of shape (n_samples, n_keypoints), str as objects
+            Who annotated each keypoint; "" for nobody, or not known.
         visibility : ndarray of shape (n_samples, n_keypoints), int8
             What a person said of each keypoint, as `PoseEstimator.fit` takes it: 2 visible, 1
             occluded, 0 not labelled, -1 looked for in vain.
@@ -168,6 +170,7 @@ def read_annotations(
         annotated=stored.annotated[index],
         confidence=np.where(stored.annotated, np.nan, stored.confidence)[index],
         occluded=stored.occluded[index],
+        annotators=stored.annotators[index],
         visibility=_visibility(is_labelled, missing, stored.occluded)[index],
         videos=stored.videos[index],
         frame_numbers=stored.frame_numbers[index],

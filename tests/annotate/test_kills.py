@@ -27,7 +27,7 @@ def label_until_killed(process, url, n_done, seconds):
             while True:
                 number = n_done
                 set_ = [[number % 6, number // 6 % 4, "placed", float(number), 1.0]]
-                edit = {"key": str(number), "base": 10**6, "set": set_}
+                edit = {"key": str(number), "user": "", "base": 10**6, "set": set_}
                 body = json.dumps({"client": "page", "edits": [edit]})
                 address = url.partition("?")[0] + "api/edits"
                 headers = {"content-type": "application/json"}

@@ -6,14 +6,14 @@ from skpose.annotate._messages import EditMessage, parse_edits
 
 
 def message(**changes):
-    edit = {"key": "1", "base": 0, "set": [[0, 1, "placed", 2.0, 3.0]], **changes}
+    edit = {"key": "1", "user": "anna", "base": 0, "set": [[0, 1, "placed", 2.0, 3.0]], **changes}
     return {"client": "page", "edits": [edit]}
 
 
 def test_an_edit_is_read():
     client, edits = parse_edits(json.dumps(message()).encode())
     assert client == "page"
-    assert edits == [EditMessage("1", 0, [[0, 1, "placed", 2.0, 3.0]])]
+    assert edits == [EditMessage("1", "anna", 0, [[0, 1, "placed", 2.0, 3.0]])]
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,14 @@ def test_an_edit_is_read():
         ({"client": "ü", "edits": []}, "1 to 100 ASCII"),
         ({"client": "x" * 101, "edits": []}, "1 to 100 ASCII"),
         ({"client": "page", "edits": [message()["edits"][0]] * 1001}, "1000 edits at most"),
-        ({"client": "page", "edits": ["x"]}, "An edit must have the fields key, base, set"),
-        (message(frame=1), "An edit must have the fields key, base, set"),
+        ({"client": "page", "edits": ["x"]}, "An edit must have the fields key, user, base, set"),
+        (message(frame=1), "An edit must have the fields key, user, base, set"),
         (message(base=True), "base of an edit must be int"),
         (message(base="1"), "base of an edit must be int"),
+        (message(user=1), "user of an edit must be str"),
+        (message(user="model:fly"), "no colon"),
+        (message(user="a\nb"), "A person's name"),
+        (message(user="x" * 101), "at most 100 characters"),
         (message(key=1), "key of an edit must be str"),
         (message(set=[1]), "holds lists"),
         (message(set=[[0, 0, "placed", 1e7, 0]]), "cannot be 10000000.0 px"),

@@ -14,7 +14,7 @@ from skpose.datasets import write_annotations
 
 
 def edit(session, set_, key="1"):
-    return session.edit("page", [EditMessage(key, session.version, set_)])
+    return session.edit("page", [EditMessage(key, "", session.version, set_)])
 
 
 def use(session):

@@ -7,7 +7,10 @@ import pytest
 
 JSON = {"content-type": "application/json"}
 EDIT = json.dumps(
-    {"client": "page", "edits": [{"key": "1", "base": 0, "set": [[0, 0, "placed", 1.0, 2.0]]}]}
+    {
+        "client": "page",
+        "edits": [{"key": "1", "user": "", "base": 0, "set": [[0, 0, "placed", 1.0, 2.0]]}],
+    }
 )
 PATHS = ["/", "/static/main.js", "/api/session", "/api/frames", "/api/frames/0", "/api/events"]
 

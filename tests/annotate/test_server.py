@@ -25,8 +25,9 @@ from skpose.skeleton import UNNAMED
 pytest.importorskip("starlette")
 
 
-def send(client, set_, *, base=0, key="1", page="page"):
-    message = {"client": page, "edits": [{"key": key, "base": base, "set": set_}]}
+def send(client, set_, *, base=0, key="1", page="page", user=""):
+    edit = {"key": key, "user": user, "base": base, "set": set_}
+    message = {"client": page, "edits": [edit]}
     return client.post("/api/edits", json=message)
 
 
@@ -54,7 +55,11 @@ def test_a_page_learns_what_it_needs(path, serve):
             "states": "eeeeee",
             "sure": [-1] * 6,
         }
-        assert client.get("/api/frames/5").json() == {"version": 0, "keypoints": [["empty"]] * 4}
+        assert client.get("/api/frames/5").json() == {
+            "version": 0,
+            "keypoints": [["empty"]] * 4,
+            "by": [""] * 4,
+        }
         image = client.get(f"/api/frames/5/image?set={session['set']}")
         assert image.headers["content-type"] == "image/png"
         assert "immutable" in image.headers["cache-control"]
@@ -139,7 +144,9 @@ def test_wrong_edits_change_nothing(path, serve, wrong):
         assert "Traceback" not in answer.text
         assert answer.json()["error"]
         assert server.n_edits == 0
-        body = b'{"client":"p","edits":[{"key":"1","base":0,"set":[[0,0,"placed",NaN,1]]}]}'
+        body = (
+            b'{"client":"p","edits":[{"key":"1","user":"","base":0,"set":[[0,0,"placed",NaN,1]]}]}'
+        )
         headers = {"content-type": "application/json"}
         assert client.post("/api/edits", content=body, headers=headers).status_code == 400
 
@@ -192,6 +199,46 @@ def test_images_that_are_added_are_shown(path, serve):
         assert len(client.get("/api/frames").json()["states"]) == 8
         stamp = client.get("/api/session").json()["set"]
         assert client.get(f"/api/frames/7/image?set={stamp}").status_code == 200
+
+
+def test_who_labelled_what_is_kept(path, serve):
+    with serve(path, user="anna") as (server, client):
+        send(client, [[0, 0, "placed", 1.0, 1.0], [0, 1, "absent"]])
+        send(client, [[0, 2, "hidden", 5.0, 5.0]], user="ben", key="2")
+        send(client, [[0, 3, "placed", 5.0, 5.0]], user="ben", key="3")
+        send(client, [[0, 3, "empty"]], key="4", base=9)
+        server._session.guess([1], np.ones((1, 4, 2)), "fly.skpose")
+        assert client.get("/api/frames/0").json()["by"] == ["anna", "anna", "ben", ""]
+        assert client.get("/api/frames/1").json()["by"] == [""] * 4
+    who = read_annotations(path, frames="all").annotators  # after the journal was folded
+    assert who[0].tolist() == ["anna", "anna", "ben", ""]
+    assert set(who[1:].ravel()) == {""}
+
+
+def test_pages_are_told_who_else_is_where(path, serve):
+    def move(page, user, frame):
+        message = {"client": page, "user": user, "frame": frame}
+        return client.post("/api/presence", json=message)
+
+    with serve(path) as (_, client), client.stream("GET", "/api/events?client=one") as stream:
+        lines = stream.iter_lines()
+        next(lines)  # it has arrived
+        move("one", "anna", 3)
+        assert read_event(lines, "presence")["pages"] == [
+            {"client": "one", "user": "anna", "frame": 3}
+        ]
+        move("three", "nobody", 1)  # which has no stream, so it is not there
+        with client.stream("GET", "/api/events?client=two") as other:
+            others = other.iter_lines()
+            next(others)
+            move("two", "ben", 5)
+            assert [page["user"] for page in read_event(lines, "presence")["pages"]] == [
+                "anna",
+                "ben",
+            ]
+        assert [page["user"] for page in read_event(lines, "presence")["pages"]] == ["anna"]
+        assert move("one", "model:x", 3).status_code == 400
+        assert move("one", "anna", "3").status_code == 400
 
 
 @pytest.mark.filterwarnings("ignore:.*edits of another annotation set:UserWarning")

@@ -12,7 +12,9 @@ from skpose.datasets import (
     append_images,
     change_skeleton,
     fold_annotations,
+    merge_annotations,
     read_annotations,
+    remove_images,
     update_annotations,
     write_annotations,
     write_guesses,
@@ -333,3 +335,42 @@ def test_guesses_that_do_not_fit(path, images, shape):
     with pytest.raises(ValueError, match="finite"):
         editor.guess([0], np.full((1, 2, 2), np.nan))
     assert editor.version == 0
+
+
+def test_who_labelled_goes_with_the_labels(tmp_path):
+    first, second, both = (tmp_path / name for name in ("first.h5", "second.h5", "both.h5"))
+    X = np.zeros((3, 8, 8, 1), dtype=np.uint8)
+    who = [["ada", ""], ["", ""], ["ben", "ben"]]
+    y = np.ones((3, 2, 2))
+    write_annotations(first, X, y, skeleton=Skeleton(["a", "b"]), annotators=who)
+    assert read_annotations(first).annotators.tolist() == who
+    write_annotations(second, X, skeleton=Skeleton(["a", "b"]))
+    append_images(second, X[:1], y[:1], annotators=[["", "cleo"]])
+    merge_annotations([first, second], both)
+    remove_images(both, [0])
+    change_skeleton(both, Skeleton(["a", "b", "c"]))
+    names = read_annotations(both, frames="all").annotators
+    assert names.tolist() == [["", "", ""], ["ben", "ben", ""], *[[""] * 3] * 3, ["", "cleo", ""]]
+    update_annotations(both, [1], np.ones((1, 3, 2)))  # by a program that names nobody
+    assert read_annotations(both, frames="all").annotators[1].tolist() == ["", "", ""]
+    fold_annotations(both)
+    with h5py.File(both, "r+") as file:
+        assert file["annotator_names"].asstr()[...].tolist() == ["cleo"]
+        file["annotator"][5, 1] = 7
+    with pytest.raises(ValueError, match="people that it does not name"):
+        read_annotations(both)
+
+
+@pytest.mark.parametrize(
+    ("who", "wrong"),
+    [
+        ([["ada", ""]], r"texts of shape \(2, 2\)"),
+        ([["ada", 1], ["", ""]], "texts of shape"),
+        ([["", ""], ["ada", ""]], "not annotated"),
+    ],
+)
+def test_wrong_annotators_are_refused(tmp_path, who, wrong):
+    y = np.array([[[1.0, 1.0]] * 2, [[np.nan, np.nan]] * 2])
+    X, skeleton = np.zeros((2, 8, 8, 1), dtype=np.uint8), Skeleton(["a", "b"])
+    with pytest.raises(ValueError, match=wrong):
+        write_annotations(tmp_path / "set.h5", X, y, skeleton=skeleton, annotators=who)

@@ -4,14 +4,16 @@ import { Context } from "./context.js";
 import { clampToImage, distance, rotate } from "./geometry.js";
 import { Keys } from "./keys.js";
 import { Model } from "./model.js";
-import { getSession } from "./net.js";
+import { getSession, sendJson } from "./net.js";
 import { Overlay } from "./overlay.js";
-import { buildKeys, buildLegend, byId, describe, describeQueue, Frames, Keypoints, make, write } from "./panels.js";
+import { buildKeys, buildLegend, byId, describe, describeOthers, describeQueue, Frames, Keypoints, make, write } from "./panels.js";
 import { SkeletonEditor } from "./skeleton.js";
 import { hasPlace, putState, Store } from "./store.js";
 import { View } from "./view.js";
 
 const SETTINGS = "skpose:display";
+const USER = "skpose:user";
+const SETTLE = 300; // milliseconds that a frame is looked at before others are told
 const PLAIN = {
   brightness: 1, contrast: 1, gamma: 1, invert: false, size: 7, names: false, edges: true, loupes: true, theme: "",
 };
@@ -50,6 +52,7 @@ class Page {
     this.connectStage();
     this.connectKeys();
     this.connectHeader();
+    this.connectUser();
     this.connectEvents();
     this.showQueue({ waiting: this.store.queue.edits.length, trouble: null, isStored: this.store.queue.isStored });
     this.warnReadOnly();
@@ -106,6 +109,7 @@ class Page {
   }
 
   drawFrame() {
+    this.tellPlace();
     this.banner("suspect", this.store.reasons.get(this.store.frame)?.join("; "));
     this.view.draw();
     this.view.fetchPart();
@@ -480,6 +484,37 @@ class Page {
     });
   }
 
+  // Who labels on this page: its name is kept with what is labelled, and shown to others.
+  connectUser() {
+    const input = byId("user");
+    const { queue, session } = this.store;
+    input.value = read(USER).name ?? session.user;
+    queue.user = input.value;
+    input.addEventListener("change", () => {
+      input.value = input.value.replaceAll(":", "").trim();
+      queue.user = input.value;
+      keep(USER, { name: queue.user });
+      this.tellPlace();
+      this.stage.focus();
+    });
+  }
+
+  tellPlace() {
+    const { queue } = this.store;
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => {
+      const message = { client: queue.client, user: queue.user, frame: this.store.frame };
+      sendJson("POST", "api/presence", message).catch(() => {}); // told again with the next frame
+    }, SETTLE);
+    describeOthers(this.frames.others, this.store.frame);
+  }
+
+  showOthers(pages) {
+    this.frames.others = pages.filter(({ client }) => client !== this.store.queue.client);
+    this.frames.draw();
+    describeOthers(this.frames.others, this.store.frame);
+  }
+
   toggleDisplay() {
     const form = byId("display");
     form.hidden = !form.hidden;
@@ -508,9 +543,7 @@ class Page {
     this.view.adjust(this.settings);
     this.overlay.set({ names, edges, size });
     this.view.draw();
-    try {
-      localStorage.setItem(SETTINGS, JSON.stringify(this.settings));
-    } catch { /* until the page is closed, then */ }
+    keep(SETTINGS, this.settings);
   }
 
   // What the server tells ----------------------------------------------------------------------
@@ -535,7 +568,8 @@ class Page {
   }
 
   listenToServer() {
-    const events = new EventSource(`api/events?since=${this.store.version}`);
+    const { version, queue } = this.store;
+    const events = new EventSource(`api/events?since=${version}&client=${queue.client}`);
     this.events = events;
     events.addEventListener("edit", (event) => this.store.refresh(JSON.parse(event.data).version).catch(() => {}));
     events.addEventListener("set", (event) => {
@@ -548,7 +582,9 @@ class Page {
       else location.reload(); // edits that wait are in the browser's storage
     });
     events.addEventListener("job", (event) => this.showJob(JSON.parse(event.data)));
+    events.addEventListener("presence", (event) => this.showOthers(JSON.parse(event.data).pages));
     events.addEventListener("open", () => {
+      this.tellPlace();
       this.store.queue.send();
       this.store.refresh().catch(() => {});
     });
@@ -567,6 +603,12 @@ function read(name) {
   } catch {
     return {};
   }
+}
+
+function keep(name, value) {
+  try {
+    localStorage.setItem(name, JSON.stringify(value));
+  } catch { /* until the page is closed, then */ }
 }
 
 function setInput(input, value) {

@@ -1,7 +1,7 @@
 // Talks to the server. Edits wait in the browser's storage until the server has them on its disk:
 // they outlive a server that is gone, and a page that is closed.
 
-const FORMAT = 2;
+const FORMAT = 3;
 const MOST = 200; // edits of a message
 const TRIES = [500, 1000, 2000, 5000, 10000]; // milliseconds between two
 
@@ -89,6 +89,7 @@ export class Queue {
   constructor(stamp, { onChange, onDone }) {
     this.prefix = `skpose:${stamp}:`;
     this.client = crypto.getRandomValues(new Uint32Array(3)).join("-");
+    this.user = "";
     this.number = 0;
     this.edits = [];
     this.trouble = null;
@@ -122,7 +123,7 @@ export class Queue {
 
   add(set, base) {
     this.number += 1;
-    const edit = { client: this.client, number: this.number, time: Date.now(), base, set };
+    const edit = { client: this.client, user: this.user, number: this.number, time: Date.now(), base, set };
     this.edits.push(edit);
     try {
       localStorage.setItem(this.nameOf(edit), JSON.stringify(edit));
@@ -192,7 +193,7 @@ export class Queue {
   }
 
   async post(client, some) {
-    const edits = some.map(({ number, base, set }) => ({ key: String(number), base, set }));
+    const edits = some.map(({ number, user = "", base, set }) => ({ key: String(number), user, base, set }));
     return sendJson("POST", "api/edits", { client, edits });
   }
 

@@ -31,6 +31,7 @@ export class Frames {
     this.list = byId("frames-shown");
     this.filter = "";
     this.shown = null;
+    this.others = []; // pages of other people, {client, user, frame}
     this.box.addEventListener("scroll", () => this.draw());
     this.list.addEventListener("click", (event) => {
       const row = event.target.closest("button");
@@ -113,9 +114,21 @@ export class Frames {
       const row = this.list.children[i].firstChild;
       row.dataset.frame = frame;
       row.setAttribute("aria-current", frame === this.store.frame);
-      [sign, frame, word].forEach((text, k) => write(row.children[k], text));
+      const here = this.others.filter((other) => other.frame === frame).map(nameOf).join(", ");
+      [sign, frame, here || word].forEach((text, k) => write(row.children[k], text));
+      row.toggleAttribute("data-here", Boolean(here));
     }
   }
+}
+
+const nameOf = ({ user }) => user || "somebody";
+
+// Who else is there, and at which frame.
+export function describeOthers(others, frame) {
+  const box = byId("others");
+  const texts = others.map((other) => `${nameOf(other)} ${other.frame === frame ? "is here too" : `is at ${other.frame}`}`);
+  write(box, texts.join(", "));
+  box.toggleAttribute("data-here", others.some((other) => other.frame === frame));
 }
 
 export class Keypoints {
@@ -132,12 +145,14 @@ export class Keypoints {
   }
 
   draw() {
-    const { keypoints } = this.store;
+    const { keypoints, by } = this.store;
     const near = this.findNear();
     this.rows.forEach(({ row, state }, k) => {
       const [word, , , confidence] = keypoints[k];
       row.dataset.state = word;
       row.dataset.near = near.has(k);
+      const who = isDone(keypoints[k]) && by[k];
+      row.title = who ? `${this.store.names[k]}, ${word} by ${who}` : this.store.names[k];
       row.setAttribute("aria-current", k === this.store.active);
       const sure = word === "guess" && confidence !== undefined ? ` ${Math.round(confidence * 100)} %` : "";
       write(state, `${near.has(k) ? "⚠ near another " : ""}${word}${sure}`);

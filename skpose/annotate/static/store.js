@@ -58,6 +58,11 @@ export class Store {
     return this.record ? this.record.keypoints : this.names.map(() => ["empty"]);
   }
 
+  // Who has labelled each of them, as far as it is known.
+  get by() {
+    return this.record ? this.record.by : [];
+  }
+
   get isReadOnly() {
     return this.session.read_only !== null;
   }
@@ -217,7 +222,10 @@ export class Store {
 
   write(changes) {
     const { frame, record } = this;
-    for (const [k, ...state] of changes) record.keypoints[k] = state;
+    for (const [k, ...state] of changes) {
+      record.keypoints[k] = state;
+      record.by[k] = this.queue.user;
+    }
     this.letters[frame] = this.letterOf(record.keypoints);
     this.queue.add(changes.map((change) => [frame, ...change]), record.version);
     this.tell("keypoints");

@@ -253,6 +253,30 @@ def test_two_pages_do_not_overwrite_one_another(path, serve, open_page):
 
 
 @pytest.mark.slow
+def test_people_see_where_others_are_and_who_labelled_what(path, serve, open_page):
+    with serve(path, user="anna") as (server, _):
+        page, other = open_page(server.url), open_page(server.url)
+        assert page.input_value("#user") == "anna"
+        other.fill("#user", "ben: ")
+        other.keyboard.press("Enter")
+        assert other.input_value("#user") == "ben"
+        other.keyboard.press("d")
+        until(lambda: page.inner_text("#others") == "ben is at 1")
+        until(lambda: other.inner_text("#others") == "anna is at 0")
+        assert "ben" in page.inner_text("#frames-shown li:nth-child(2)")
+        click(other, 20, 10)
+        saved(other)
+        page.keyboard.press("d")
+        until(lambda: page.inner_text("#others") == "ben is here too")
+        row = page.locator("#keypoints button").first
+        until(lambda: row.get_attribute("title") == "head, placed by ben")
+        other.reload()
+        other.wait_for_selector("body[data-ready]")
+        assert other.input_value("#user") == "ben"
+        other.close()
+        until(lambda: page.inner_text("#others") == "")
+
+
 def test_edits_wait_for_a_connection_and_are_done_once(path, serve, open_page):
     with serve(path) as (server, _):
         page = open_page(server.url)
