@@ -179,7 +179,7 @@ def replacing(path, *, overwrite):
     if not overwrite:
         _check_free(target)
     _clear(target)
-    temporary = target.with_name(f".{target.name}.{_process(os.getpid())}-{uuid4().hex[:8]}.tmp")
+    temporary = _temporary(target)
     try:
         yield temporary
         flush(temporary)
@@ -190,12 +190,74 @@ def replacing(path, *, overwrite):
         _replace(temporary, target)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if getattr(error, "errno", None) in FULL:
-            raise OSError(
-                error.errno, f"{os.strerror(error.errno)}, {_NO_ROOM}", str(path)
-            ) from error
+        _tell_full(error, path)
         raise
     flush(target.parent)
+
+
+@contextmanager
+def making_folder(path):
+    """Give the name of a new folder that becomes `path` when it is complete.
+
+    An exception removes it; that of a killed process is removed by the next who makes `path`.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder, which must not exist, or be empty.
+
+    Yields
+    ------
+    pathlib.Path
+        A folder that is empty.
+
+    Raises
+    ------
+    FileExistsError
+        If something is there already.
+    FileNotFoundError
+        If the folder does not exist that it is made in.
+    """
+    target = Path(path).resolve()
+    check_no_folder(path)
+    _clear(target)
+    temporary = _temporary(target)
+    temporary.mkdir()
+    try:
+        yield temporary
+        check_no_folder(path)  # another process may have been quicker
+        if target.is_dir():
+            target.rmdir()
+        _replace(temporary, target)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        _tell_full(error, path)
+        raise
+    flush(target.parent)
+
+
+def check_no_folder(path):
+    """Raise OSError if a folder cannot be made: something is there, or no folder to make it in."""
+    target = Path(path).resolve()
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be made: there is no folder {target.parent}.")
+    is_free = not target.exists() or (target.is_dir() and not any(target.iterdir()))
+    if not is_free:
+        raise FileExistsError(
+            f"{path} exists already. A folder is never replaced: choose another name, or delete it "
+            "yourself."
+        )
+
+
+def _temporary(target):
+    """Return a name beside a file that tells which process it is of."""
+    return target.with_name(f".{target.name}.{_process(os.getpid())}-{uuid4().hex[:8]}.tmp")
+
+
+def _tell_full(error, path):
+    """Say of an error that the disk was full, if it was that, and what became of a file."""
+    if getattr(error, "errno", None) in FULL:
+        raise OSError(error.errno, f"{os.strerror(error.errno)}, {_NO_ROOM}", str(path)) from error
 
 
 def _replace(temporary, target):
@@ -332,7 +394,11 @@ def _clear(target):
     for name in os.listdir(target.parent):
         match = pattern.fullmatch(name)
         if match and match[1] == _process(match[2]) and not _is_alive(int(match[2])):
-            target.with_name(name).unlink(missing_ok=True)
+            left = target.with_name(name)
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
 
 def _is_alive(pid):
@@ -353,7 +419,7 @@ def name_with_size(path):
 
 def name_without_size(name):
     """Return the file's name of what `name_with_size` returned."""
-    return name.rpartition(", ")[0]
+    return re.sub(r", \d+ bytes$", "", name)
 
 
 def identity(path):

@@ -11,6 +11,9 @@ import h5py
 
 from skpose._files import check_regular, check_room, is_beyond_compression
 
+_PATIENCE = 10.0  # seconds in which a small file is read, on a machine that is busy too
+_SLOW = 10e6  # bytes a second that a network's file system gives at least
+
 
 @contextmanager
 def open_hdf5(path, *, what="HDF5", is_known=False):
@@ -46,7 +49,7 @@ def open_hdf5(path, *, what="HDF5", is_known=False):
             if not is_known:
                 _check_content(file, path)
             yield file
-    except (OSError, RuntimeError, KeyError) as error:
+    except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:
         if getattr(error, "errno", None) is not None:  # a folder, locked, not permitted, ...
             raise
         raise ValueError(
@@ -97,13 +100,17 @@ def create_hdf5(path, n_bytes, *, mode="x"):
 def check_sound(path, *, what):
     """Raise ValueError if reading a whole HDF5 file crashes a process, for which one is started.
 
-    HDF5's own library crashes on some damaged files, or spoils the memory. This takes a quarter of
-    a second, which files of other programs are worth that are read once.
+    HDF5's own library crashes on some damaged files, spoils the memory, or never ends. This takes a
+    quarter of a second, which files of other programs are worth that are read once.
     """
-    run = subprocess.run(
-        [sys.executable, "-I", "-c", _READ_ALL, os.fspath(path)], capture_output=True, check=False
-    )
-    if run.returncode != 0:
+    command = [sys.executable, "-I", "-c", _READ_ALL, os.fspath(path)]
+    seconds = _PATIENCE + os.path.getsize(path) / _SLOW
+    try:
+        run = subprocess.run(command, capture_output=True, check=False, timeout=seconds)
+        is_sound = run.returncode == 0
+    except subprocess.TimeoutExpired:
+        is_sound = False
+    if not is_sound:
         raise ValueError(f"{path} cannot be read as {what}: it is damaged, or no HDF5 file.")
 
 

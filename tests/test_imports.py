@@ -28,7 +28,7 @@ WAY = [
         "_threads",
     },
     {"base", "skeleton"},
-    {"_lazy_array"},
+    {"_lazy_array", "_sleap_files"},
     {"_progress"},
     {"poses", "video"},
     {"datasets"},

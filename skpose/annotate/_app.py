@@ -12,6 +12,7 @@ from starlette.routing import Route
 from skpose.annotate._jobs import Busy
 from skpose.annotate._messages import (
     parse_edits,
+    parse_export,
     parse_job,
     parse_names,
     parse_place_in_video,
@@ -68,6 +69,7 @@ def make_app(session, events, jobs, context):
             Route("/api/suspects", _in_thread(api.suspects)),
             Route("/api/job", api.start, methods=["POST"]),
             Route("/api/job", api.stop, methods=["DELETE"]),
+            Route("/api/export", api.export, methods=["POST"]),
             Route("/api/presence", api.move, methods=["POST"]),
             Route("/api/events", api.events),
         ],
@@ -210,6 +212,12 @@ class _Api:
     async def stop(self, request):
         self._jobs.stop()
         return _json({}, 202)
+
+    async def export(self, request):
+        return _json(await self._change(request, self._export), 201)
+
+    def _export(self, body):
+        return self._session.export(parse_export(body))
 
     async def move(self, request):
         await self._change(request, lambda body: self._events.presence.move(*parse_presence(body)))

@@ -11,6 +11,7 @@ __all__ = [
     "EditMessage",
     "SkeletonMessage",
     "parse_edits",
+    "parse_export",
     "parse_job",
     "parse_names",
     "parse_place_in_video",
@@ -21,6 +22,7 @@ __all__ = [
 _MOST_EDITS = 1000  # of a message
 _MOST_BODYPARTS = 1000
 _MOST = {"train": 1440, "suggest": 10_000}  # minutes, frames
+_EXPORTS = ("deeplabcut", "lightning_pose", "coco", "sleap")
 _LONGEST_KEY = 100
 _LONGEST_NAME = 100
 _FARTHEST = 1e6  # px from the image's corner
@@ -155,6 +157,16 @@ def parse_job(body):
     if not _is_number(amount) or not is_whole or not 0 < amount <= _MOST[kind]:
         raise ValueError(f"{kind} must be at most {_MOST[kind]}, but was {amount!r:.200}.")
     return kind, amount
+
+
+def parse_export(body):
+    """Read a message that wants the labels in another format; return which."""
+    message = _parse(body)
+    _check_fields("A message", message, {"format": str})
+    if message["format"] not in _EXPORTS:
+        formats = ", ".join(_EXPORTS)
+        raise ValueError(f"format must be one of {formats}, but was {message['format']!r:.100}.")
+    return message["format"]
 
 
 def parse_place_in_video(body):

@@ -16,6 +16,8 @@ from skpose.skeleton import UNNAMED, Skeleton
 
 __all__ = ["FORMAT", "LabelSession", "Overtaken", "ReadOnly"]
 
+_ENDINGS = {"coco": ".json", "sleap": ".pkg.slp"}  # of exports that are no folders
+
 FORMAT = 3  # of the messages; a page that knows another one is told to load anew
 
 
@@ -269,6 +271,40 @@ class LabelSession:
             }
             for suspect in find_suspects(images, labels[index], skeleton=skeleton, numbers=index)
         ]
+
+    def export(self, format):
+        """Write what is labelled beside the set, in the format of another program.
+
+        Parameters
+        ----------
+        format : str
+            As `skpose.datasets.write_labels` takes it.
+
+        Returns
+        -------
+        dict
+            ``path``, where it is, and ``n_images``.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        ValueError
+            If nothing is labelled, or a library is missing.
+        """
+        from skpose.datasets import read_annotations, write_labels
+
+        labels = read_annotations(self.path)
+        names = (
+            self.path.with_name(f"{self.path.stem}_{format}{number}{_ENDINGS.get(format, '')}")
+            for number in ("", *(f"_{k}" for k in range(2, 1000)))
+        )
+        path = next(name for name in names if not name.exists())
+        try:
+            write_labels(path, labels, format=format)
+        except ImportError as error:
+            raise ValueError(str(error)) from error
+        return {"path": str(path), "n_images": len(labels.images)}
 
     def guess(self, images, keypoints, model):
         """Write what a model finds in images, where nobody has labelled anything.

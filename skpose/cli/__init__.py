@@ -9,6 +9,7 @@ import click
 
 from skpose.cli._check import check
 from skpose.cli._compare import compare
+from skpose.cli._convert import convert
 from skpose.cli._demo import demo
 from skpose.cli._draw import draw
 from skpose.cli._edit import edit, split
@@ -85,6 +86,7 @@ for _command in (
     initialize,
     check,
     compare,
+    convert,
     edit,
     split,
     train,

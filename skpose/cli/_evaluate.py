@@ -28,9 +28,9 @@ from skpose.cli._shared import check_free, forget_outside, label_options, read_l
 def evaluate(model_file, labels, skeleton, out, plots, overwrite, **options):
     """Compare the predictions of MODEL_FILE with LABELS, for each bodypart.
 
-    LABELS is an annotation set, a DeepLabCut project or a COCO file, as for `skpose train`. Frames
-    that the model was trained on say little about others: it knows them again, and tells them from
-    those that were kept back or that it never saw.
+    LABELS are of any format that `skpose train` takes. Frames that the model was trained on say
+    little about others: it knows them again, and tells them from those that were kept back or that
+    it never saw.
     """
     import skpose
     from skpose._files import check_output

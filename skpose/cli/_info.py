@@ -29,7 +29,7 @@ def info(file):
 
 
 def _describe(path):
-    kind = _kind_of(path)
+    kind = kind_of(path)
     if kind == "model":
         return _describe_model(path)
     if kind == "poses":
@@ -37,7 +37,7 @@ def _describe(path):
     return kind, _describe_labels(path, is_set=kind == "annotation set")
 
 
-def _kind_of(path):
+def kind_of(path):
     """Tell what a file holds from its name and its first names inside."""
     if not path.is_file():
         return "labels"

@@ -85,9 +85,9 @@ def label(sources, out, n_frames, bodyparts, skeleton, no_browser, **options):
 
     Of a VIDEO, or several, frames that look different are chosen and put into an annotation set
     beside it, fly.h5 of fly.mp4; if there is one, it is gone on with. LABELS is an annotation set,
-    or with --out a DeepLabCut project or a COCO file; videos that are given with it are those that
-    it was made of, to look at other frames of them. What you label is saved at once. Press Ctrl-C
-    when you are done.
+    or with --out labels of any format that `skpose train` takes; videos that are given with it are
+    those that it was made of, to look at other frames of them. What you label is saved at once.
+    Press Ctrl-C when you are done.
     """
     from skpose.annotate import AlreadyServed, LabelServer
 
@@ -157,7 +157,7 @@ def _make_set(labels, out):
     """Return the annotation set that is labelled: the file itself, or one made of other labels."""
     import h5py
 
-    from skpose.datasets import write_annotations
+    from skpose.datasets import write_labels
 
     if out is None:
         if not labels.is_file() or not h5py.is_hdf5(labels):
@@ -168,14 +168,7 @@ def _make_set(labels, out):
         return labels
     check_free(out, overwrite=False)
     found = read_labels(labels, None, {})
-    write_annotations(
-        out,
-        found.images,
-        found.keypoints,
-        skeleton=found.skeleton,
-        annotated=found.visibility != 0,
-        occluded=found.visibility == 1,
-    )
+    write_labels(out, found, format="deepposekit")
     click.echo(f"{len(found.images)} frames of {labels} are in {out}")
     return out
 

@@ -49,7 +49,7 @@ class _ImageSize(click.ParamType):
 
 
 REGION, IMAGE_SIZE = _Region(), _ImageSize()
-LABEL_OPTIONS = ("labelled", "scorer", "category", "image_size")
+LABEL_OPTIONS = ("labelled", "scorer", "category", "individuals", "video_dir", "image_size")
 
 
 def refuse(options, why):
@@ -87,6 +87,17 @@ def label_options(command):
         ),
         click.option("--scorer", help="Who labelled a DeepLabCut project, if there are several."),
         click.option("--category", help="What to read of a COCO file, if there are several."),
+        click.option(
+            "--individuals",
+            metavar="each|NAME",
+            help="Of DeepLabCut and SLEAP, where there are several animals in a frame: make a "
+            "sample of each, or read the one of this name.",
+        ),
+        click.option(
+            "--video-dir",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            help="Where the videos of a SLEAP file are that have been moved.",
+        ),
         click.option(
             "--image-size",
             type=IMAGE_SIZE,

@@ -94,9 +94,9 @@ _OF_NEW_MODELS = {"--scale", "--crop", "--grey", "--from"}
 def train(labels, model_file, progress, resume, overwrite, **options):
     """Train a network on LABELS and keep it in MODEL_FILE.
 
-    LABELS is an annotation set (HDF5), a DeepLabCut project (its folder, its config.yaml or a
-    CollectedData file) or a COCO file (JSON). The model is saved every minute while it is trained;
-    Ctrl-C stops and keeps the best epoch.
+    LABELS is an annotation set (HDF5), a project of DeepLabCut or Lightning Pose (its folder, its
+    config.yaml or a CollectedData file), a COCO file (JSON) or a SLEAP file (.slp, .pkg.slp). The
+    model is saved every minute while it is trained; Ctrl-C stops and keeps the best epoch.
 
     Images that are larger than the labels need are made smaller for the network; commands that
     predict take images of the original size, and give poses in its pixels.

@@ -12,6 +12,7 @@ _HOMES = {
     "ImageFiles": "_image_files",
     "append_images": "_annotation_changes",
     "change_skeleton": "_annotation_edits",
+    "check_labels_path": "_write_labels",
     "find_suspects": "_suspects",
     "fold_annotations": "_annotation_changes",
     "make_poses": "_make_poses",
@@ -21,6 +22,8 @@ _HOMES = {
     "read_coco": "_coco",
     "read_deeplabcut": "_deeplabcut",
     "read_labels": "_read_labels",
+    "read_lightning_pose": "_lightning_pose",
+    "read_sleap_labels": "_sleap",
     "read_sources": "_annotation_set",
     "remove_images": "_annotation_edits",
     "rename_bodyparts": "_annotation_edits",
@@ -29,6 +32,7 @@ _HOMES = {
     "update_annotations": "_annotation_changes",
     "write_annotations": "_annotation_changes",
     "write_guesses": "_annotation_changes",
+    "write_labels": "_write_labels",
 }
 
 __all__ = sorted(_HOMES)
@@ -58,10 +62,16 @@ if TYPE_CHECKING:
     from skpose.datasets._deeplabcut import read_deeplabcut as read_deeplabcut
     from skpose.datasets._hdf5_images import HDF5Images as HDF5Images
     from skpose.datasets._image_files import ImageFiles as ImageFiles
+    from skpose.datasets._lightning_pose import read_lightning_pose as read_lightning_pose
     from skpose.datasets._make_poses import make_poses as make_poses
     from skpose.datasets._read_labels import read_labels as read_labels
     from skpose.datasets._same_images import match_images as match_images
+    from skpose.datasets._sleap import read_sleap_labels as read_sleap_labels
     from skpose.datasets._suspects import find_suspects as find_suspects
+    from skpose.datasets._write_labels import (
+        check_labels_path as check_labels_path,
+        write_labels as write_labels,
+    )
 else:
 
     def __getattr__(name):

@@ -153,9 +153,10 @@ class AnnotationEditor:
 
     @property
     def video_names(self) -> list[str]:
-        """list of str: what the videos are known by whose frames are in the set."""
+        """list of str: what the videos are known by whose frames, with numbers, are in the set."""
         with self._lock:
-            return [name for name in dict.fromkeys(self._labels.videos.tolist()) if name]
+            videos = self._labels.videos[self._labels.frame_numbers >= 0]
+        return [name for name in dict.fromkeys(videos.tolist()) if name]
 
     def source_of(self, image: int) -> tuple[str, int]:
         """Return what the video of an image is known by, "" for none, and which frame it is."""

@@ -11,6 +11,7 @@ from sklearn.utils import Bunch
 
 from skpose._files import reading
 from skpose._types import ImageSize, PathLike, Rows
+from skpose.datasets._edges import skeleton_of_edges
 from skpose.datasets._image_files import open_listed
 from skpose.skeleton import Skeleton
 
@@ -276,14 +277,8 @@ def _order(skeleton, names, path):
 
 def _skeleton(category, guess_swaps, path):
     names = category["keypoints"]
-    swaps = Skeleton.from_names(names, guess_swaps=guess_swaps).swap_index
-    swaps = [None if i == j else j for i, j in enumerate(swaps)]
     edges = _edges(category.get("skeleton") or (), names, path)
-    for pairs in (edges, [edge[::-1] for edge in edges]):
-        parents = dict(pairs)  # which end of an edge is the child, files do not agree upon
-        if len(parents) == len(pairs) and not _has_cycle(parents):
-            return Skeleton(names, [parents.get(i) for i in range(len(names))], swaps)
-    return Skeleton(names, _spanning_parents(edges, len(names)), swaps)
+    return skeleton_of_edges(names, edges, guess_swaps=guess_swaps)
 
 
 def _edges(pairs, names, path):
@@ -300,36 +295,3 @@ def _edges(pairs, names, path):
             f"are {len(names)}, {', '.join(names[:5])}, ..."
         )
     return [(positions[a], positions[b]) for a, b in pairs]
-
-
-def _has_cycle(parents):
-    for i in parents:
-        for _ in parents:
-            i = parents.get(i, -1)
-        if i >= 0:
-            return True
-    return False
-
-
-def _spanning_parents(edges, n_keypoints):
-    """Parents that follow the edges from the first bodypart on, once to each bodypart."""
-    parents = [-1] * n_keypoints
-    n_used, seen = 0, set()
-    for root in range(n_keypoints):
-        waiting = [] if root in seen else [root]
-        seen.add(root)
-        for i in waiting:  # grows while it is walked
-            for j in (b if a == i else a for a, b in edges if i in (a, b)):
-                if j not in seen:
-                    parents[j] = i
-                    seen.add(j)
-                    waiting.append(j)
-                    n_used += 1
-    if n_used < len(set(map(frozenset, edges))):
-        warnings.warn(
-            f"The edges of the file form a cycle, but a bodypart has one parent: only {n_used} of "
-            f"{len(edges)} edges are kept.",
-            UserWarning,
-            stacklevel=4,
-        )
-    return parents

@@ -1,20 +1,23 @@
-"""DeepLabCut projects."""
+"""DeepLabCut projects, and those of Lightning Pose, whose tables are the same."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple, overload
+import warnings
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from skpose._types import ImageSize, PathLike, Rows
+from skpose.datasets._edges import skeleton_of_edges
 from skpose.datasets._image_files import open_listed
 from skpose.poses import read_table
 from skpose.skeleton import Skeleton
 
 _PREFIX = "CollectedData_"
 _FORMATS = (".csv", ".h5")  # the first is preferred: people can read it
+_SINGLE = "single"  # DeepLabCut's individual that has the bodyparts which are no animal's
 
 
 @overload
@@ -23,6 +26,7 @@ def read_deeplabcut(
     *,
     scorer: str | None = None,
     videos: Sequence[str] | None = None,
+    individuals: str = "error",
     skeleton: Skeleton | None = None,
     guess_swaps: bool = True,
     n_channels: int | None = None,
@@ -37,6 +41,7 @@ def read_deeplabcut(
     *,
     scorer: str | None = None,
     videos: Sequence[str] | None = None,
+    individuals: str = "error",
     skeleton: Skeleton | None = None,
     guess_swaps: bool = True,
     n_channels: int | None = None,
@@ -50,13 +55,14 @@ def read_deeplabcut(
     *,
     scorer: str | None = None,
     videos: Sequence[str] | None = None,
+    individuals: str = "error",
     skeleton: Skeleton | None = None,
     guess_swaps: bool = True,
     n_channels: int | None = None,
     image_size: ImageSize | None = None,
     return_X_y: bool = False,
 ) -> Bunch | tuple[Rows, NDArray[np.float64]]:
-    """Read the labelled frames of a single-animal DeepLabCut project; the images stay on disk.
+    """Read the labelled frames of a DeepLabCut project; the images stay on disk.
 
     Read are ``labeled-data/<video>/CollectedData_<scorer>.csv``, or where there is none the ``.h5``
     file of that name.
@@ -70,9 +76,14 @@ def read_deeplabcut(
         Who labelled. None: the only one there is.
     videos : sequence of str, default=None
         Folders in ``labeled-data`` to read. None: all that this scorer has labelled.
+    individuals : str, default="error"
+        What becomes of projects with several animals. "error": they are refused. "each": a sample
+        is an animal in a frame, so an image occurs as often as it has labelled animals. Else the
+        name of the animal to read. Bodyparts of DeepLabCut's "single", which are no animal's, are
+        read under that name only.
     skeleton : Skeleton, default=None
         The skeleton; its names choose the bodyparts and their order. None: all bodyparts in the
-        order of the files, without edges.
+        order of the files, with the edges that ``config.yaml`` names.
     guess_swaps : bool, default=True
         If `skeleton` is None, take bodyparts whose names differ only in "left" and "right", or in
         one "L" and "R", for left/right partners.
@@ -99,6 +110,8 @@ def read_deeplabcut(
             The bodyparts.
         groups : ndarray of shape (n_samples,), str
             The video of each frame, to keep a video's frames together when data are split.
+        individuals : ndarray of shape (n_samples,), str
+            The animal of each sample; "" in projects of one.
         filenames : ndarray of shape (n_samples,), str
             The image files.
 
@@ -143,10 +156,44 @@ def read_deeplabcut(
     if skeleton is not None and not isinstance(skeleton, Skeleton):
         raise TypeError(f"skeleton must be a Skeleton or None, but was {skeleton!r}.")
     path = Path(path)
-    tables = [_read_labels(file) for file in _find_tables(path, scorer, videos)]
+    files = _find_tables(path, scorer, videos)
+    bunch = read_tables(
+        files,
+        path,
+        config=_config_of(path),
+        individuals=individuals,
+        skeleton=skeleton,
+        guess_swaps=guess_swaps,
+        n_channels=n_channels,
+        image_size=image_size,
+    )
+    return (bunch.images, bunch.keypoints) if return_X_y else bunch
+
+
+def read_tables(
+    tables, path, *, config, individuals, skeleton, guess_swaps, n_channels, image_size
+):
+    """Read label files, and open the images that they list.
+
+    Parameters
+    ----------
+    tables : sequence of pathlib.Path
+        The files.
+    path : pathlib.Path
+        What the user named, for messages.
+    config : pathlib.Path or None
+        The project's ``config.yaml``, which may name edges.
+    individuals, skeleton, guess_swaps, n_channels, image_size
+        As in `read_deeplabcut`.
+
+    Returns
+    -------
+    Bunch
+    """
+    tables = [_read_labels(file, individuals) for file in tables]
     names = list(dict.fromkeys(name for table in tables for name in table.keypoints))
     if skeleton is None:
-        skeleton = Skeleton.from_names(names, guess_swaps=guess_swaps)
+        skeleton = skeleton_of_edges(names, _edges(config, names), guess_swaps=guess_swaps)
     if unknown := [name for name in skeleton.names if name not in names]:
         raise ValueError(
             f"skeleton has the bodyparts {', '.join(unknown)}, which nobody labelled in "
@@ -158,14 +205,13 @@ def read_deeplabcut(
         raise ValueError(f"The label files of {path} list no frames.")
     images = open_listed(files, path, n_channels=n_channels, image_size=image_size)
     _read_one_of_each(images, tables)
-    if return_X_y:
-        return images, keypoints
     return Bunch(
         images=images,
         keypoints=keypoints,
         visibility=np.where(np.isnan(keypoints).any(axis=2), 0, 2).astype(np.int8),
         skeleton=skeleton,
         groups=np.array([file.parent.name for file in files]),
+        individuals=np.array([name for table in tables for name in table.individuals]),
         filenames=np.array(images.paths),
     )
 
@@ -173,8 +219,39 @@ def read_deeplabcut(
 class _Labels(NamedTuple):
     """The labels of one file."""
 
-    files: list  # of pathlib.Path, the images
-    keypoints: dict  # of bodypart: ndarray of shape (n_frames, 2)
+    files: list  # of pathlib.Path, the image of each sample
+    individuals: list  # of str, the animal of each sample; "" where there is one
+    keypoints: dict  # of bodypart: ndarray of shape (n_samples, 2)
+
+
+def _config_of(path):
+    """Return the configuration of the project that a path is in, whether there is one or not."""
+    if path.suffix in (".yaml", ".yml"):
+        return path
+    folder = path if path.is_dir() else path.parent.parent.parent  # labeled-data/<video>/<table>
+    return folder / "config.yaml"
+
+
+def _edges(config, names):
+    """Return the edges that a configuration names between bodyparts, (child, parent) positions."""
+    import yaml
+
+    if config is None or not config.is_file():
+        return []
+    try:
+        content = yaml.safe_load(config.read_text(encoding="utf-8"))
+        pairs = [tuple(map(str, pair)) for pair in content.get("skeleton") or []]
+    except (yaml.YAMLError, AttributeError, TypeError, UnicodeError) as error:
+        said = " ".join(str(error).split())
+        warnings.warn(
+            f"The skeleton in {config} cannot be read, so there are no edges: {said}.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return []
+    # DeepLabCut fills in an example, of bodyparts that a project need not have.
+    known = [pair for pair in pairs if len(pair) == 2 and set(pair) <= set(names)]
+    return [(names.index(child), names.index(parent)) for parent, child in known]
 
 
 def _find_tables(path, scorer, videos):
@@ -225,25 +302,47 @@ def _choose_scorer(found, scorer, folder):
     return next(iter(found)) if scorer is None else scorer
 
 
-def _read_labels(path):
+def _read_labels(path, individuals):
     table = read_table(path)
-    if "individuals" in table.levels:
-        raise ValueError(
-            f"{path} is of a multi-animal project, with several individuals in a frame, but a pose "
-            "is estimated for one. Crop the individuals, or take a single-animal project."
-        )
     if table.index and all(str(entry[-1]).isdecimal() for entry in table.index):
         raise ValueError(
             f"{path} has numbered frames, not images: it is a table of poses, which "
             "skpose.poses.read_poses reads."
         )
-    values = table.arrange(("x", "y"))  # (n_frames, n_keypoints, 2)
-    values[np.isnan(values).any(axis=2)] = np.nan
+    values = table.arrange(("x", "y"))  # (n_frames, [n_individuals,] n_keypoints, 2)
+    values[np.isnan(values).any(axis=-1)] = np.nan
     files = _find_images(path, [_parts(entry) for entry in table.index])
     kept = _keep_once(path, files, values)
-    (names,) = table.places
-    keypoints = dict(zip(names, values[kept].swapaxes(0, 1), strict=True))
-    return _Labels([files[i] for i in kept], keypoints)
+    files, values = [files[i] for i in kept], values[kept]
+    if "individuals" not in table.levels:
+        (names,) = table.places
+        keypoints = dict(zip(names, values.swapaxes(0, 1), strict=True))
+        return _Labels(files, [""] * len(files), keypoints)
+    return _choose_individuals(path, table, files, values, individuals)
+
+
+def _choose_individuals(path, table, files, values, individuals):
+    """Return the labels of one animal, or of each as a sample of its own."""
+    animals, names = table.places
+    if individuals not in ("each", *animals):
+        raise ValueError(
+            f"{path} is of a multi-animal project, with several individuals in a frame, but a pose "
+            f'is estimated for one. individuals="each" makes a sample of each of '
+            f"{', '.join(animals)}, and the name of one reads that one; it was {individuals!r}."
+        )
+    chosen = [k for k, animal in enumerate(animals) if individuals in (animal, "each")]
+    if individuals == "each" and len(animals) > 1:
+        chosen = [k for k in chosen if animals[k] != _SINGLE]
+    has = {column[1:-1] for column in table.columns}
+    own = [j for j, name in enumerate(names) if any((animals[k], name) in has for k in chosen)]
+    values = values[:, chosen][:, :, own]
+    is_labelled = np.isfinite(values).any(axis=(2, 3)) | (individuals != "each")
+    rows, places = np.nonzero(is_labelled)
+    return _Labels(
+        [files[row] for row in rows],
+        [animals[chosen[place]] for place in places],
+        {names[j]: values[rows, places, i] for i, j in enumerate(own)},
+    )
 
 
 def _parts(entry):
@@ -255,7 +354,8 @@ def _parts(entry):
 def _find_images(path, rows):
     """Return the image of each row: in the folder of its video, beside the one of the labels.
 
-    A folder may have been renamed since; then the images lie where the labels lie.
+    A folder may have been renamed since; then the images lie where the labels lie. Lightning Pose
+    has its table at the project's root, from which it names the images.
     """
     folders = {parts[-2] for parts in rows if len(parts) > 1}
     here, is_renamed = path.parent, len(folders) == 1
@@ -264,6 +364,8 @@ def _find_images(path, rows):
         if not parts:
             raise ValueError(f"{path} names no image in row {row} of its labels.")
         folder = here.parent / parts[-2] if len(parts) > 1 else here
+        if len(parts) > 2 and here.joinpath(*parts[-3:-1]).is_dir():
+            folder = here.joinpath(*parts[-3:-1])
         if is_renamed and not folder.is_dir():
             folder = here
         files.append(folder / parts[-1])

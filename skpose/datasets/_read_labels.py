@@ -14,6 +14,8 @@ from skpose._types import ImageSize, PathLike
 from skpose.datasets._annotation_set import read_annotations
 from skpose.datasets._coco import read_coco
 from skpose.datasets._deeplabcut import read_deeplabcut
+from skpose.datasets._lightning_pose import find_tables, read_lightning_pose
+from skpose.datasets._sleap import read_sleap_labels
 from skpose.poses import is_table
 
 if TYPE_CHECKING:
@@ -28,11 +30,13 @@ _START = 4096  # bytes of a text that tell what it is
 def read_labels(
     path: PathLike,
     *,
-    format: Literal["deepposekit", "deeplabcut", "coco"] | None = None,
+    format: Literal["deepposekit", "deeplabcut", "lightning_pose", "coco", "sleap"] | None = None,
     skeleton: Skeleton | None = None,
     labelled: Literal["annotated", "visible", "all"] | None = None,
     scorer: str | None = None,
     category: str | None = None,
+    individuals: str | None = None,
+    video_dir: PathLike | None = None,
     n_channels: int | None = None,
     image_size: ImageSize | None = None,
 ) -> Bunch:
@@ -42,20 +46,26 @@ def read_labels(
     ----------
     path : path-like
         DeepPoseKit's annotation set (HDF5); a DeepLabCut project, given by its folder, its
-        ``config.yaml`` or the label file of a video; or a COCO file (JSON). What it is, is told by
-        what it holds, whatever its name.
-    format : {"deepposekit", "deeplabcut", "coco"}, default=None
+        ``config.yaml`` or the label file of a video; a Lightning Pose project, given by its folder
+        or the table of a view; a COCO file (JSON); or a SLEAP file (``.slp``, ``.pkg.slp``). What
+        it is, is told by what it holds, whatever its name.
+    format : {"deepposekit", "deeplabcut", "lightning_pose", "coco", "sleap"}, default=None
         The format. None: found by looking into the file.
     skeleton : Skeleton, default=None
         The bodyparts, in place of the file's own. Their names choose and order those of DeepLabCut
         and COCO.
     labelled : {"annotated", "visible", "all"}, default=None
-        Of an annotation set: which keypoints count as labels, see `read_annotations`. None:
-        "annotated".
+        Of an annotation set, and of a SLEAP file: which keypoints count as labels, see
+        `read_annotations` and `read_sleap_labels`. None: "annotated".
     scorer : str, default=None
         Of a DeepLabCut project: who labelled. None: the only one there is.
     category : str, default=None
         Of a COCO file: the category to read. None: the only one with keypoints.
+    individuals : str, default=None
+        Of formats with several animals in a frame, DeepLabCut and SLEAP: "error", "each" or the
+        name of one, see `read_deeplabcut`. None: "error".
+    video_dir : path-like, default=None
+        Of a SLEAP file: where videos are that have been moved.
     n_channels : {1, 3}, default=None
         The channels to read: 1 makes colour images grey. None: as they are.
     image_size : int or tuple of (height, width), default=None
@@ -91,7 +101,10 @@ def read_labels(
     --------
     read_annotations : Read DeepPoseKit's annotation set.
     read_deeplabcut : Read a DeepLabCut project.
+    read_lightning_pose : Read a Lightning Pose project.
     read_coco : Read a COCO file.
+    read_sleap_labels : Read a SLEAP file.
+    write_labels : Write labels of any format.
 
     Examples
     --------
@@ -113,6 +126,8 @@ def read_labels(
         "labelled": labelled,
         "scorer": scorer,
         "category": category,
+        "individuals": individuals,
+        "video_dir": video_dir,
         "n_channels": n_channels,
         "image_size": image_size,
     }
@@ -125,8 +140,16 @@ def read_labels(
 
 _READERS: dict[str, tuple[Callable[..., Any], set[str]]] = {
     "deepposekit": (read_annotations, {"skeleton", "labelled", "n_channels"}),
-    "deeplabcut": (read_deeplabcut, {"skeleton", "scorer", "n_channels", "image_size"}),
+    "deeplabcut": (
+        read_deeplabcut,
+        {"skeleton", "scorer", "individuals", "n_channels", "image_size"},
+    ),
+    "lightning_pose": (read_lightning_pose, {"skeleton", "n_channels", "image_size"}),
     "coco": (read_coco, {"skeleton", "category", "n_channels", "image_size"}),
+    "sleap": (
+        read_sleap_labels,
+        {"skeleton", "labelled", "individuals", "video_dir", "n_channels"},
+    ),
 }
 
 
@@ -151,6 +174,8 @@ def find_format(path):
         If it holds something else; it says what.
     """
     if path.is_dir():
+        if find_tables(path):
+            return "lightning_pose"
         if (path / "labeled-data").is_dir():
             return "deeplabcut"
         raise _unknown(path, "a folder without 'labeled-data'")
@@ -165,8 +190,13 @@ def find_format(path):
     if text.startswith(("{", "[")):
         return _format_of_json(path)
     if text.startswith(("scorer,", "scorer;", "scorer\t")) or _is_config(text):
-        return "deeplabcut"
+        return "lightning_pose" if _is_beside_images(path) else "deeplabcut"
     raise _unknown(path, f"a file that begins with {text[:20]!r}" if text else "an empty file")
+
+
+def _is_beside_images(path):
+    """Whether a table is at the root of a project, as Lightning Pose has it."""
+    return path.suffix == ".csv" and (path.parent / "labeled-data").is_dir()
 
 
 def _is_config(text):
@@ -185,7 +215,7 @@ def _format_of_hdf5(path):
     if {"tracks", "node_names"} <= names:
         raise _unknown(path, "an analysis file of SLEAP, which is predictions")
     if {"metadata", "points", "instances"} <= names:
-        raise _unknown(path, "a label file of SLEAP")
+        return "sleap"
     raise _unknown(path, f"HDF5 with {', '.join(sorted(names)[:8]) or 'nothing'}")
 
 
@@ -203,5 +233,6 @@ def _format_of_json(path):
 def _unknown(path, found):
     return ValueError(
         f"{path} is {found}, not labels that are read: DeepPoseKit's annotation sets (HDF5), "
-        "DeepLabCut projects (the folder, config.yaml or CollectedData_*.csv), COCO files (JSON)."
+        "DeepLabCut projects (the folder, config.yaml or CollectedData_*.csv), Lightning Pose "
+        "projects (the folder or CollectedData.csv), COCO files (JSON), SLEAP files (.slp)."
     )

@@ -8,11 +8,10 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skpose._files import reading
-from skpose._hdf5 import check_sound, open_hdf5
+from skpose._sleap_files import load_sleap, skeleton_of_sleap
 from skpose._types import PathLike
 from skpose.individuals._tracks import sort_tracks
 from skpose.preprocessing import body_axes
-from skpose.skeleton import Skeleton
 
 
 def read_sleap(
@@ -68,12 +67,12 @@ def read_sleap(
     if not os.path.exists(path):
         raise FileNotFoundError(errno.ENOENT, "There is no such file", os.fspath(path))
     with reading(path, "a SLEAP file"):
-        labels = _load(path)
+        labels = load_sleap(path)
         if not 0 <= video < len(labels.videos):
             raise ValueError(f"{path} has {len(labels.videos)} videos, but video is {video}.")
         if not labels.skeletons:
             raise ValueError(f"{path} has no skeleton, which says what the points are.")
-        skeleton = _skeleton(labels.skeletons[0])
+        skeleton = skeleton_of_sleap(labels.skeletons[0])
         names = list(skeleton.names)
         rows, n_lost = _collect(labels.find(labels.videos[video]), names)
     if not rows:
@@ -99,19 +98,6 @@ def read_sleap(
         confidence=confidence[seen][order],
         skeleton=skeleton,
     )
-
-
-def _load(path):
-    try:
-        import sleap_io
-    except ImportError as error:
-        raise ImportError(
-            "SLEAP's files are read by sleap-io: pip install 'skpose[sleap]'.", name="sleap_io"
-        ) from error
-    check_sound(path, what="a SLEAP file")
-    with open_hdf5(path, what="a SLEAP file"):  # checks sizes, and that its data are its own
-        pass
-    return sleap_io.load_slp(str(path), open_videos=False)
 
 
 def _collect(labelled_frames, names):
@@ -184,18 +170,3 @@ def _position(names, name, what):
     if name not in names:
         raise ValueError(f"{what} {name!r} is not a bodypart; bodyparts are {', '.join(names)}.")
     return names.index(name)
-
-
-def _skeleton(skeleton):
-    names = list(skeleton.node_names)
-    parents = [None] * len(names)
-    for parent, child in skeleton.edge_inds:
-        if parents[child] is None:
-            parents[child] = int(parent)
-    if not skeleton.symmetries:
-        guessed = Skeleton.from_names(names, guess_swaps=True)
-        return Skeleton(names, parents, guessed.to_dict()["swap"])
-    swaps = [None] * len(names)
-    for one, other in skeleton.symmetry_inds:
-        swaps[one], swaps[other] = int(other), int(one)
-    return Skeleton(names, parents, swaps)

@@ -7,7 +7,7 @@ the frame, which stands in the coordinate ``frame`` always.
 """
 
 from skpose.poses._dataset import check_poses, from_numpy, to_movement, to_numpy
-from skpose.poses._pandas_hdf5 import is_table
+from skpose.poses._pandas_hdf5 import is_table, write_table
 from skpose.poses._read import read_poses
 from skpose.poses._tables import read_table
 from skpose.poses._write import check_poses_path, write_poses, write_rows
@@ -23,4 +23,5 @@ __all__ = [
     "to_numpy",
     "write_poses",
     "write_rows",
+    "write_table",
 ]

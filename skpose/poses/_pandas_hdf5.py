@@ -4,14 +4,18 @@ DeepLabCut keeps its tables so. PyTables unpickles what it finds in a file, whic
 damaged files can crash it; here only numbers and texts are read.
 """
 
+from collections.abc import Iterable, Sequence
 import io
 import math
 import pickle
+from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from skpose._hdf5 import create_hdf5
+from skpose._types import PathLike
 
 __all__ = ["is_table", "read_table", "write_table"]
 
@@ -131,7 +135,16 @@ def _text(value):
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
 
-def write_table(path, blocks, *, levels, names, index, shape, dtype):
+def write_table(
+    path: PathLike,
+    blocks: Iterable[tuple[slice, NDArray[Any]]],
+    *,
+    levels: Sequence[str],
+    names: Sequence[Sequence[str]],
+    index: NDArray[Any],
+    shape: tuple[int, int],
+    dtype: DTypeLike,
+) -> None:
     """Write what ``DataFrame.to_hdf(path, key="df_with_missing")`` writes.
 
     Parameters

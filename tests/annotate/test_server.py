@@ -17,6 +17,7 @@ from skpose.annotate import AlreadyServed, LabelServer, label
 from skpose.datasets import (
     append_images,
     read_annotations,
+    read_labels,
     update_annotations,
     write_annotations,
 )
@@ -239,6 +240,26 @@ def test_pages_are_told_who_else_is_where(path, serve):
         assert [page["user"] for page in read_event(lines, "presence")["pages"]] == ["anna"]
         assert move("one", "model:x", 3).status_code == 400
         assert move("one", "anna", "3").status_code == 400
+
+
+@pytest.mark.parametrize("format", ["deeplabcut", "lightning_pose", "coco", "sleap"])
+def test_labels_are_written_beside_the_set(path, serve, format):
+    if format == "sleap":
+        pytest.importorskip("sleap_io")
+    with serve(path) as (_, client):
+        message = {"format": format}
+        nothing = client.post("/api/export", json=message)
+        assert nothing.status_code == 400
+        assert "labelled yet" in nothing.json()["error"]
+        send(client, [[2, 0, "placed", 1.25, 2.5], [3, 0, "guess", 9.0, 9.0]])
+        answers = [client.post("/api/export", json=message).json() for _ in range(2)]
+        assert client.post("/api/export", json={"format": "x"}).status_code == 400
+    assert answers[0]["n_images"] == 1
+    assert answers[0]["path"] != answers[1]["path"]  # nothing is replaced
+    for answer in answers:
+        found = read_labels(answer["path"])
+        assert found.keypoints[0, 0].tolist() == [1.25, 2.5]
+        assert (np.asarray(found.images) == 2).all()
 
 
 @pytest.mark.filterwarnings("ignore:.*edits of another annotation set:UserWarning")

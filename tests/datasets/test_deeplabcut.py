@@ -174,6 +174,55 @@ def test_multi_animal_project_is_refused(tmp_path):
         read_deeplabcut(tmp_path)
 
 
+def write_animals(project):
+    """Two animals in two frames, the second one in one only, and a corner of the cage."""
+    path = write_video(project)
+    head = [
+        "scorer" + ",Ann" * 10,
+        "individuals" + ",m1" * 4 + ",m2" * 4 + ",single" * 2,
+        "bodyparts" + ",snout,snout,tail,tail" * 2 + ",corner,corner",
+        "coords" + ",x,y" * 5,
+    ]
+    rows = [
+        "labeled-data/day1/img0.png,1,2,3,4,5,6,7,8,0,0",
+        "labeled-data/day1/img1.png,2,3,,,,,,,0,1",
+    ]
+    path.write_text("\n".join([*head, *rows]) + "\n")
+
+
+def test_each_animal_is_a_sample(tmp_path):
+    write_animals(tmp_path)
+    each = read_deeplabcut(tmp_path, individuals="each")
+    assert each.skeleton.names == ("snout", "tail")
+    assert each.individuals.tolist() == ["m1", "m2", "m1"]
+    assert each.images[:, 0, 0, 0].tolist() == [0, 0, 1]
+    assert each.keypoints[:2].tolist() == [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
+    assert np.isnan(each.keypoints[2, 1]).all()
+    one = read_deeplabcut(tmp_path, individuals="m2")
+    assert one.images[:, 0, 0, 0].tolist() == [0, 1]
+    assert np.isnan(one.keypoints[1]).all()
+    cage = read_deeplabcut(tmp_path, individuals="single")
+    assert cage.skeleton.names == ("corner",)
+    assert cage.keypoints[:, 0].tolist() == [[0, 0], [0, 1]]
+    with pytest.raises(ValueError, match="m1, m2, single.*it was 'm3'"):
+        read_deeplabcut(tmp_path, individuals="m3")
+
+
+def test_edges_are_those_of_the_configuration(tmp_path):
+    write_video(tmp_path)
+    config = tmp_path / "config.yaml"
+    edges = "skeleton: [[snout, leftear], [snout, rightear], [objectA, bodypart3]]\n"
+    config.write_text(f"Task: x\nscorer: Ann\n{edges}")
+    for path in (tmp_path, config, tmp_path / "labeled-data" / "day1" / "CollectedData_Ann.csv"):
+        assert read_deeplabcut(path).skeleton == Skeleton(
+            NAMES, parents=[None, "snout", "snout"], swaps=[None, "rightear", "leftear"]
+        )
+    config.write_text("Task: x\nskeleton: [[snout\n")
+    with pytest.warns(UserWarning, match="skeleton in .* cannot be read"):
+        project = read_deeplabcut(tmp_path)
+    assert (project.skeleton.parents == -1).all()
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [

@@ -109,8 +109,8 @@ def test_the_format_can_be_stated(tmp_path):
     assert read_labels(path, format="deepposekit").filename == str(path)
     with pytest.raises(ValueError, match="is not JSON|cannot be read|utf-8"):
         read_labels(path, format="coco")
-    with pytest.raises(ValueError, match="format must be one of deepposekit, deeplabcut, coco"):
-        read_labels(path, format="sleap")
+    with pytest.raises(ValueError, match="format must be one of deepposekit, deeplabcut, light"):
+        read_labels(path, format="yolo")
 
 
 def write_hdf5(path, *names):
@@ -128,7 +128,7 @@ def write_hdf5(path, *names):
         (lambda path: path.write_text('{"shapes": []}'), "JSON with shapes"),
         (lambda path: path.write_text('{"images": ['), "not JSON, or cut short"),
         (lambda path: write_hdf5(path, "tracks", "node_names"), "SLEAP, which is predictions"),
-        (lambda path: write_hdf5(path, "metadata", "points", "instances"), "label file of SLEAP"),
+        (lambda path: write_hdf5(path, "metadata", "points", "instances"), "as a SLEAP file"),
         (lambda path: write_hdf5(path, "things"), "HDF5 with things"),
         (lambda path: write_hdf5(path, "images", "skeleton"), "no dataset annotations"),
         (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n1234"), "damaged"),

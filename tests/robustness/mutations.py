@@ -237,6 +237,19 @@ def _sleap(folder):
     return path, read
 
 
+def _sleap_package(folder):
+    from skpose.datasets import make_poses, read_labels, write_labels
+
+    path = folder / "labels.pkg.slp"
+    write_labels(path, make_poses(4, image_size=32, random_state=0, return_bunch=True))
+
+    def read():
+        labels = read_labels(path)
+        return [labels.keypoints, labels.skeleton.to_dict(), np.asarray(labels.images)]
+
+    return path, read
+
+
 def _model(folder):
     import skpose
 
@@ -324,6 +337,7 @@ READERS = {
     "poses npz": _poses_npz,
     "tracks": _tracks,
     "SLEAP": _sleap,
+    "SLEAP package": _sleap_package,
     "model": _model,
     "exported model": _exported,
     "png": _png,

@@ -473,6 +473,7 @@ class Page {
       this.keys.reset();
       buildKeys(this.keys);
     });
+    byId("export").addEventListener("change", (event) => this.export(event.target));
     for (const button of document.querySelectorAll("[data-command]")) {
       button.addEventListener("click", () => {
         this.do({ command: button.dataset.command });
@@ -513,6 +514,25 @@ class Page {
     this.frames.others = pages.filter(({ client }) => client !== this.store.queue.client);
     this.frames.draw();
     describeOthers(this.frames.others, this.store.frame);
+  }
+
+  // Labels in the format of another program, beside the set.
+  async export(choice) {
+    const [format, words] = [choice.value, choice.selectedOptions[0].textContent];
+    choice.value = "";
+    choice.disabled = true;
+    this.stage.focus();
+    this.banner("export", `${words}: being written …`);
+    const close = make("button", { textContent: "Close" });
+    close.addEventListener("click", () => this.banner("export", null));
+    try {
+      await this.store.queue.sent();
+      const { path, n_images: n } = await sendJson("POST", "api/export", { format });
+      this.banner("export", `${words}: ${n} labelled ${n === 1 ? "frame is" : "frames are"} in ${path}`, close);
+    } catch (error) {
+      this.banner("export", `${words}: ${error.message}`, close);
+    }
+    choice.disabled = false;
   }
 
   toggleDisplay() {

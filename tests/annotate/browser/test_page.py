@@ -14,7 +14,12 @@ import pytest
 
 from skpose import Skeleton
 from skpose._palette import bodypart_colors
-from skpose.datasets import AnnotationEditor, read_annotations, write_annotations
+from skpose.datasets import (
+    AnnotationEditor,
+    read_annotations,
+    read_labels,
+    write_annotations,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -275,6 +280,21 @@ def test_people_see_where_others_are_and_who_labelled_what(path, serve, open_pag
         assert other.input_value("#user") == "ben"
         other.close()
         until(lambda: page.inner_text("#others") == "")
+
+
+def test_labels_are_exported_from_the_page(path, serve, open_page):
+    with serve(path) as (server, _):
+        page = open_page(server.url)
+        page.select_option("#export", "coco")
+        until(lambda: "No image" in page.inner_text("#banner"))
+        page.get_by_role("button", name="Close").click()
+        click(page, 20, 10)
+        page.select_option("#export", "coco")
+        until(lambda: "1 labelled frame is in" in page.inner_text("#banner"))
+        assert "set_coco.json" in page.inner_text("#banner")
+        assert page.input_value("#export") == ""
+    found = read_labels(path.with_name("set_coco.json"))
+    assert_allclose(found.keypoints[0, 0], [20.0, 10.0], atol=0.1)
 
 
 def test_edits_wait_for_a_connection_and_are_done_once(path, serve, open_page):

@@ -1,0 +1,302 @@
+"""Labels in SLEAP's files."""
+
+from __future__ import annotations
+
+from pathlib import Path, PureWindowsPath
+from typing import Literal, NamedTuple
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from skpose._files import name_with_size, reading
+from skpose._lazy_array import LazyArray, join_rows, select_rows
+from skpose._opencv import with_channels
+from skpose._sleap_files import import_sleap_io, load_sleap, skeleton_of_sleap
+from skpose._types import PathLike
+from skpose.datasets._image_files import ImageFiles
+from skpose.skeleton import Skeleton
+from skpose.video import VideoFrames
+
+__all__ = ["read_sleap_labels"]
+
+
+def read_sleap_labels(
+    path: PathLike,
+    *,
+    labelled: Literal["annotated", "all"] = "annotated",
+    individuals: str = "error",
+    video_dir: PathLike | None = None,
+    skeleton: Skeleton | None = None,
+    n_channels: Literal[1, 3] | None = None,
+) -> Bunch:
+    """Read the labelled frames of a SLEAP project; the images stay on disk.
+
+    Parameters
+    ----------
+    path : path-like
+        The file: ``.slp``, whose videos are opened, or ``.pkg.slp``, which has the images in it.
+    labelled : {"annotated", "all"}, default="annotated"
+        Which instances count as labels: those that a person made, or also predictions in frames
+        that have no other.
+    individuals : str, default="error"
+        What becomes of frames with several animals. "error": they are refused. "each": a sample is
+        an animal in a frame, so an image occurs as often as it has animals. Else the name of the
+        track to read.
+    video_dir : path-like, default=None
+        Where videos are that have been moved. They are looked for where the file says, beside the
+        file, and there.
+    skeleton : Skeleton, default=None
+        The skeleton; its names choose the bodyparts and their order. None: the file's.
+    n_channels : {1, 3}, default=None
+        The channels to read: 1 makes colour images grey. None: 3 for videos, and for images in the
+        file as they are.
+
+    Returns
+    -------
+    Bunch
+        With the fields
+
+        images : array of shape (n_samples, height, width, n_channels)
+            Images that are read when they are indexed. Where videos differ in size, smaller frames
+            are filled up with black at the bottom and right, where it moves no keypoint.
+        keypoints : ndarray of shape (n_samples, n_keypoints, 2)
+            (x, y) in pixels; NaN where not labelled.
+        visibility : ndarray of shape (n_samples, n_keypoints), int8
+            2 where labelled, 0 elsewhere.
+        skeleton : Skeleton
+            The bodyparts; partners are guessed from their names if the file has none.
+        groups : ndarray of shape (n_samples,), str
+            The video of each sample, to keep a video's frames together when data are split.
+        videos : ndarray of shape (n_samples,), str
+            The same, with the size of the file, as annotation sets know a video.
+        frame_numbers : ndarray of shape (n_samples,), int
+            Which frame of its video each sample is.
+        individuals : ndarray of shape (n_samples,), str
+            The track of each sample; "" without one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, or a video is missing.
+    ImportError
+        If sleap-io is not installed (``pip install 'skpose[sleap]'``).
+    ValueError
+        If it is no SLEAP file or damaged, nothing is labelled, or instances have several skeletons.
+
+    See Also
+    --------
+    skpose.individuals.read_sleap : Read SLEAP's tracks.
+
+    Notes
+    -----
+    Files before SLEAP 1.1 count from the corner of the first pixel: they are shifted by half a
+    pixel, so that whole numbers are the centres of pixels everywhere.
+    """
+    if labelled not in ("annotated", "all"):
+        raise ValueError(f"labelled must be 'annotated' or 'all', but was {labelled!r}.")
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    with reading(path, "a SLEAP file"):
+        labels = load_sleap(path)
+        samples = _collect(labels, labelled, individuals)
+        names = list(samples[0].instance.skeleton.node_names)
+        own = skeleton_of_sleap(samples[0].instance.skeleton)
+        keypoints = np.stack([sample.points(names) for sample in samples])
+    if skeleton is not None:
+        keypoints = keypoints[:, _order(skeleton.names, names, path)]
+    images, groups, videos = _open(labels, samples, path, video_dir, n_channels)
+    return Bunch(
+        images=images,
+        keypoints=keypoints,
+        visibility=np.where(np.isnan(keypoints).any(axis=2), 0, 2).astype(np.int8),
+        skeleton=own if skeleton is None else skeleton,
+        groups=groups,
+        videos=videos,
+        frame_numbers=np.array([sample.frame for sample in samples]),
+        individuals=np.array([sample.track for sample in samples]),
+    )
+
+
+class _Sample:
+    """One animal in one frame."""
+
+    def __init__(self, video, frame, instance):
+        self.video, self.frame, self.instance = video, int(frame), instance
+        self.track = "" if instance.track is None else str(instance.track.name)
+
+    def points(self, names):
+        found = list(self.instance.skeleton.node_names)
+        if found != names:
+            raise ValueError(
+                f"it has instances of different skeletons, {', '.join(names)} and "
+                f"{', '.join(found)}, which cannot be read together"
+            )
+        points = np.array(self.instance.numpy(), dtype=np.float64)
+        points[np.isnan(points).any(axis=1)] = np.nan
+        return points
+
+
+def _collect(labels, labelled, individuals):
+    """List the samples, in the order of the videos and frames."""
+    samples, n_predicted = [], 0
+    for found in labels.labeled_frames:
+        instances = found.user_instances
+        if not instances:
+            n_predicted += len(found.predicted_instances)
+            instances = found.predicted_instances if labelled == "all" else []
+        place = labels.videos.index(found.video)
+        samples += [_Sample(place, found.frame_idx, instance) for instance in instances]
+    samples.sort(key=lambda sample: (sample.video, sample.frame))
+    if not samples:
+        more = (
+            f", but {n_predicted} are predicted: labelled='all' reads them" if n_predicted else ""
+        )
+        raise ValueError(f"no person has labelled anything in it{more}")
+    return _choose(samples, individuals)
+
+
+def _choose(samples, individuals):
+    if individuals == "each":
+        return samples
+    if individuals == "error":
+        places = [(sample.video, sample.frame) for sample in samples]
+        n_shared = len(places) - len(set(places))
+        if n_shared:
+            raise ValueError(
+                "it has frames with several animals, but a pose is estimated for one. "
+                'individuals="each" makes a sample of each animal, and the name of a track reads '
+                f"that one; there are {_tracks_text(samples)}"
+            )
+        return samples
+    chosen = [sample for sample in samples if sample.track == individuals]
+    if not chosen:
+        raise ValueError(f"it has no track {individuals!r}; there are {_tracks_text(samples)}")
+    return chosen
+
+
+def _tracks_text(samples):
+    tracks = sorted({sample.track for sample in samples} - {""})
+    return f"the tracks {', '.join(tracks)}" if tracks else "no tracks"
+
+
+def _order(wanted, names, path):
+    if unknown := [name for name in wanted if name not in names]:
+        raise ValueError(
+            f"skeleton has the bodyparts {', '.join(unknown)}, which {path} does not have; there "
+            f"are {', '.join(names)}."
+        )
+    return [names.index(name) for name in wanted]
+
+
+def _open(labels, samples, path, video_dir, n_channels):
+    """Return samples' images, not read yet, and what their videos are called, and known by."""
+    used = sorted({sample.video for sample in samples})
+    videos = {
+        place: _open_video(labels.videos[place], path, video_dir, n_channels) for place in used
+    }
+    sizes = [video.images.shape[1:] for video in videos.values()]
+    shape = tuple(max(lengths) for lengths in zip(*sizes, strict=True))
+    rows, start = {}, 0
+    for place, video in videos.items():
+        for sample in samples:
+            if sample.video == place:
+                rows[sample] = start + _row_of(sample.frame, video, path)
+        start += len(video.images)
+    images = join_rows([_filled(video.images, shape) for video in videos.values()])
+    images = select_rows(images, np.array([rows[sample] for sample in samples]))
+    groups = np.array([videos[sample.video].name for sample in samples])
+    return images, groups, np.array([videos[sample.video].known_by for sample in samples])
+
+
+class _Video(NamedTuple):
+    """The frames of a video that can be read."""
+
+    images: LazyArray
+    frames: list | None  # numbers of the frames that are there; None: all, from 0
+    name: str
+    known_by: str  # its name and size in annotation sets; of images that are no video, the name
+
+
+def _row_of(frame, video, path):
+    numbers = range(len(video.images)) if video.frames is None else video.frames
+    if frame not in numbers:
+        raise ValueError(
+            f"{path} has labels of frame {frame} of {video.name}, of which {len(numbers)} frames "
+            "are there. Is it another video of that name?"
+        )
+    return numbers.index(frame)
+
+
+def _open_video(video, path, video_dir, n_channels):
+    """Open what SLEAP calls a video: a file, a list of images, or images in the labels' file."""
+    name, dataset = video.filename, (video.backend_metadata or {}).get("dataset")
+    if isinstance(name, list):
+        files = [_find(file, path, video_dir) for file in name]
+        images = ImageFiles(files, n_channels=n_channels, image_size="largest")
+        return _Video(images, None, files[0].parent.name, files[0].parent.name)
+    if dataset:
+        images = _EmbeddedImages(path, dataset, n_channels)
+        name = path if video.source_video is None else video.source_video.filename
+        name = PureWindowsPath(name[0]).parent if isinstance(name, list) else PureWindowsPath(name)
+        group = dataset.partition("/")[0]  # videos of one name are told apart
+        name = f"{group}, {name.name}"
+        return _Video(images, images.frames, name, name)
+    file = _find(name, path, video_dir)
+    images = VideoFrames(file, n_channels=n_channels or 3)
+    return _Video(images, None, file.name, name_with_size(file))
+
+
+def _find(name, path, video_dir):
+    """Find a video that a file names, which may have been made on another machine."""
+    base = PureWindowsPath(name).name  # which knows both kinds of slashes
+    places = [Path(name), path.parent / name, path.parent / base]
+    if video_dir is not None:
+        places.append(Path(video_dir, base))
+    for place in places:
+        if place.is_file():
+            return place
+    raise FileNotFoundError(
+        f"{path} is of the video {name}, which is not there, nor is {base} beside the file"
+        f"{f' or in {video_dir}' if video_dir is not None else ''}. video_dir=... says where it is."
+    )
+
+
+class _EmbeddedImages(LazyArray):
+    """The images that a ``.pkg.slp`` file has in it."""
+
+    def __init__(self, path, dataset, n_channels):
+        self._path, self._dataset = str(path), dataset
+        with reading(path, "images of a SLEAP file"):
+            video = self._open()
+            self.frames = [int(frame) for frame in video.backend.frame_map]  # of the video it was
+            first = np.asarray(video[self.frames[0]])
+        super().__init__(len(self.frames), (*first.shape[:2], n_channels or first.shape[2]))
+
+    def _open(self):
+        return import_sleap_io().load_video(self._path, dataset=self._dataset)
+
+    def _read(self, positions):
+        with reading(self._path, "images of a SLEAP file"):
+            video = self._open()
+            frames = [np.asarray(video[self.frames[i]]) for i in positions]
+            return np.stack([with_channels(frame, self._row_shape[2]) for frame in frames])
+
+
+def _filled(images, shape):
+    """Return images of another shape, filled up with black at the bottom and right."""
+    return images if images.shape[1:] == shape else _Filled(images, shape)
+
+
+class _Filled(LazyArray):
+    """Images that are filled up with black at the bottom and right."""
+
+    def __init__(self, source, shape):
+        self._source = source
+        super().__init__(len(source), shape)
+
+    def _read(self, positions):
+        images = np.zeros((len(positions), *self._row_shape), dtype=self.dtype)
+        found = with_channels(np.asarray(self._source[positions]), self._row_shape[2])
+        images[:, : found.shape[1], : found.shape[2]] = found
+        return images
