@@ -1,7 +1,7 @@
 r"""What the model in the loop spares a person who labels, counted with a simulated one.
 
     SKPOSE_DATA=... python benchmarks/annotator.py
-    SKPOSE_DATA=... python benchmarks/annotator.py openfield --batch 20 --choice order doubt
+    SKPOSE_DATA=... python benchmarks/annotator.py openfield --run "20 order"
 
 The annotator talks to the server as the page does. It labels a batch of frames from nothing, lets a
 model be trained for a minute, and goes on with the guesses: what lies further than 5 px from the
@@ -31,8 +31,7 @@ from skpose.metrics import keypoint_errors
 
 FAR = 5.0  # px
 MINUTES = 1
-BATCHES = (20, 10, 40)
-CHOICES = ("doubt", "order")
+RUNS = ("20 doubt", "20 order", "40 doubt", "10 doubt")  # how many frames at a time, and which
 
 
 def project(name, n_frames=None):
@@ -145,15 +144,14 @@ def run(name, batch, choice):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sets", nargs="*", default=list(SETS), help=f"of {', '.join(SETS)}")
-    parser.add_argument("--batch", nargs="*", type=int, default=BATCHES)
-    parser.add_argument("--choice", nargs="*", choices=CHOICES, default=CHOICES)
+    parser.add_argument("--run", nargs="*", choices=RUNS, default=RUNS)
     arguments = parser.parse_args()
-    for batch in arguments.batch:
-        for choice in arguments.choice:
-            for name in arguments.sets:
-                row = f"batches of {batch}, {choice}"
-                if row not in read_rows("annotator", name):
-                    merge_rows("annotator", name, {row: run(name, batch, choice)})
+    for kind in arguments.run:
+        batch, choice = kind.split()
+        for name in arguments.sets:
+            row = f"batches of {batch}, {choice}"
+            if row not in read_rows("annotator", name):
+                merge_rows("annotator", name, {row: run(name, int(batch), choice)})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How quick the page for labelling is: from a key to new pixels, dragging, saving, starting.
 
-Needs ``pip install ".[label,test-browser]"`` and Chromium. Takes five minutes::
+Needs ``pip install ".[label,test-browser]"`` and Chromium. Takes seven minutes::
 
     python benchmarks/label_page.py
 """
@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 
 import skpose
 from skpose import Skeleton
-from skpose.datasets import AnnotationEditor, write_annotations
+from skpose.datasets import AnnotationEditor, make_poses, write_annotations
 
 SIZES = {"192 x 192": (192, 192, 1), "640 x 480": (480, 640, 3), "1920 x 1080": (1080, 1920, 3)}
 N_CHANGES = 5000
@@ -170,6 +170,39 @@ GO = """async ([start, end]) => {
 }"""
 
 
+TRAIN = """async (minutes) => {
+    const headers = { "Content-Type": "application/json" };
+    const body = JSON.stringify({ train: minutes });
+    return (await fetch("api/job", { method: "POST", headers, body })).status;
+}"""
+
+
+def measure_while_training(browser, folder):
+    """The same keys and edits on 640 x 480 pixels, before a training and while it runs."""
+    poses = make_poses(40, image_size=(480, 640), random_state=0, return_bunch=True)
+    path = folder / "training.h5"
+    write_annotations(path, poses.images, poses.keypoints, skeleton=poses.skeleton)
+    figures = {}
+    with serve(path) as (url, *_), open_page(browser, url) as page:
+        page.wait_for_timeout(1000)
+        for when in ("before", "meanwhile"):
+            if when == "meanwhile":
+                assert page.evaluate(TRAIN, 5) == 202
+                page.wait_for_function(
+                    "window.skpose.model.about.minutes_left < 5", timeout=120_000
+                )
+            page.evaluate("window.skpose.store.go(0)")
+            page.wait_for_timeout(1000)
+            keys = page.evaluate(TIMED, [35, "page.do({ command: 'nextFrame' })"])
+            figures[when] = {
+                "key to new pixels, ms": summarise(keys),
+                "edit until it is acknowledged, ms": summarise(page.evaluate(SAVE, 120)[20:]),
+            }
+        assert page.evaluate("window.skpose.model.about.state") == "training"
+        page.evaluate("fetch('api/job', { method: 'DELETE' })")
+    return {"a training that runs beside it": figures}
+
+
 def measure_growth(browser, folder):
     def heap(page):
         session.send("HeapProfiler.collectGarbage")
@@ -205,6 +238,7 @@ def main():
             measure_keys,
             measure_drag,
             measure_saving,
+            measure_while_training,
             measure_growth,
         ):
             figures |= measure(browser, folder)
