@@ -1,11 +1,11 @@
 r"""What the model in the loop spares a person who labels, counted with a simulated one.
 
     SKPOSE_DATA=... python benchmarks/annotator.py
-    SKPOSE_DATA=... python benchmarks/annotator.py openfield --run "20 order"
+    SKPOSE_DATA=... python benchmarks/annotator.py openfield --run "20 order 3"
 
 The annotator talks to the server as the page does. It labels a batch of frames from nothing, lets a
-model be trained for a minute, and goes on with the guesses: what lies further than 5 px from the
-truth is dragged there, the rest of a frame is accepted with one key, and after each batch it is
+model be trained for some minutes, and goes on with the guesses: what lies further than 5 px from
+the truth is dragged there, the rest of a frame is accepted with one key, and after each batch it is
 trained again. An action is a click, a drag or a key; from nothing, each bodypart takes one, and so
 does going to the next frame. ``choice`` says which frames come next: those that follow in the set,
 or those that the model is least sure of. ``error_px`` is how far the labels that result are from
@@ -30,8 +30,8 @@ from skpose.datasets import make_poses, read_annotations, read_deeplabcut, write
 from skpose.metrics import keypoint_errors
 
 FAR = 5.0  # px
-MINUTES = 1
-RUNS = ("20 doubt", "20 order", "40 doubt", "10 doubt")  # how many frames at a time, and which
+# How many frames at a time, which, and how many minutes a training takes.
+RUNS = ("20 doubt 1", "20 doubt 3", "20 order 3", "40 doubt 3", "10 doubt 1")
 
 
 def project(name, n_frames=None):
@@ -66,10 +66,12 @@ class Annotator:
         Of the server.
     truth : ndarray of shape (n_images, n_keypoints, 2)
         (x, y) in pixels; NaN: not to be seen.
+    minutes : float
+        How long a training takes.
     """
 
-    def __init__(self, client, truth):
-        self.client, self.truth = client, truth
+    def __init__(self, client, truth, minutes):
+        self.client, self.truth, self.minutes = client, truth, minutes
         self.n_actions, self.n_trainings, self.waiting = 0, 0, 0.0
 
     def label(self, frame):
@@ -93,7 +95,7 @@ class Annotator:
     def train(self):
         """Let the model be trained and guess; wait for that."""
         start = time.perf_counter()
-        self.client.post("/api/job", json={"train": MINUTES}).raise_for_status()
+        self.client.post("/api/job", json={"train": self.minutes}).raise_for_status()
         with self.client.stream("GET", "/api/events", timeout=600) as stream:
             for line in stream.iter_lines():
                 if '"state":"failed"' in line:
@@ -111,7 +113,7 @@ class Annotator:
         return left[:n_frames]
 
 
-def run(name, batch, choice):
+def run(name, batch, choice, minutes):
     """Label a set whole, and describe what it took."""
     images, truth, skeleton = SETS[name]()
     with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +123,7 @@ def run(name, batch, choice):
             address = "{0.scheme}://{0.netloc}".format(urlsplit(server.url))
             with httpx.Client(base_url=address, follow_redirects=True, timeout=60) as client:
                 client.get(server.url)
-                annotator = Annotator(client, truth)
+                annotator = Annotator(client, truth, minutes)
                 left = list(range(len(images)))
                 while left:
                     for frame in annotator.choose(left, batch, choice):
@@ -147,11 +149,12 @@ def main():
     parser.add_argument("--run", nargs="*", choices=RUNS, default=RUNS)
     arguments = parser.parse_args()
     for kind in arguments.run:
-        batch, choice = kind.split()
+        batch, choice, minutes = kind.split()
         for name in arguments.sets:
-            row = f"batches of {batch}, {choice}"
+            row = f"batches of {batch}, {choice}, {minutes} min"
             if row not in read_rows("annotator", name):
-                merge_rows("annotator", name, {row: run(name, int(batch), choice)})
+                figures = run(name, int(batch), choice, float(minutes))
+                merge_rows("annotator", name, {row: figures})
 
 
 if __name__ == "__main__":

@@ -236,6 +236,18 @@ def making_folder(path):
     flush(target.parent)
 
 
+@contextmanager
+def with_ending(path, ending):
+    """Give a name beside a file that ends as a library wants it; what is there becomes the file."""
+    path = Path(path)
+    named = path.with_name(f"{path.name}{ending}")
+    try:
+        yield named
+        named.replace(path)
+    finally:
+        named.unlink(missing_ok=True)
+
+
 def check_no_folder(path):
     """Raise OSError if a folder cannot be made: something is there, or no folder to make it in."""
     target = Path(path).resolve()

@@ -58,6 +58,20 @@ def test_poses_are_converted(tmp_path):
     assert "files that end in" in refused("convert", source, tmp_path / "poses.txt")
 
 
+def test_predictions_of_sleap_become_tables(tmp_path):
+    pytest.importorskip("sleap_io")
+    keypoints = np.array([[[1.0, 2.0], [3.0, 4.0]]])
+    poses = from_numpy(keypoints, np.full((1, 2), 0.5), names=["head", "tail"], frame_rate=25)
+    source = write_poses(tmp_path / "fly.slp", poses)
+    run("convert", source, tmp_path / "fly.analysis.h5")
+    run("convert", tmp_path / "fly.analysis.h5", tmp_path / "fly.csv")
+    run("convert", source, tmp_path / "fly.nc", "--frame-rate", 25)
+    for name in ("fly.csv", "fly.nc"):
+        assert read_poses(tmp_path / name, frame_rate=25).equals(poses)
+    assert "no person has labelled anything" in refused("convert", source, tmp_path / "set.h5")
+    assert "2: head, tail" in run("info", tmp_path / "fly.nc")
+
+
 def test_each_animal_of_a_sleap_file_is_trained_on(tmp_path):
     sio = pytest.importorskip("sleap_io")
     labels = make_poses(8, image_size=32, random_state=0, return_bunch=True)

@@ -19,19 +19,28 @@ _FORMATS = ("deepposekit", "deeplabcut", "lightning_pose", "coco", "sleap")
     type=click.Choice(_FORMATS),
     help="Of labels: what OUT becomes. Default: by its ending; a folder is a DeepLabCut project.",
 )
+@click.option("--frame-rate", type=float, help="Of poses that do not tell times: frames a second.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it is a file that exists.")
 @label_options
-def convert(source, out, format, overwrite, skeleton, **options):
+def convert(source, out, format, frame_rate, overwrite, skeleton, **options):
     """Write the labels or poses in SOURCE to OUT, in the format of another program.
 
     Labels, of any format that `skpose train` reads, become an annotation set (.h5), a DeepLabCut or
     Lightning Pose project (a folder), COCO (.json, with its images beside it) or a SLEAP package
-    (.pkg.slp). Poses (.csv, .h5, .npz) become one another.
+    (.pkg.slp). Poses become a table as DeepLabCut has it (.csv, .h5), NumPy's arrays (.npz),
+    netCDF (.nc), NWB (.nwb), SLEAP's predictions (.slp, .analysis.h5) or COCO's results (.json).
     """
-    if kind_of(source) == "poses":
-        _convert_poses(source, out, overwrite)
+    if kind_of(source) == "poses" or _wants_predictions(source, out):
+        _convert_poses(source, out, frame_rate, overwrite)
     else:
         _convert_labels(source, out, format, overwrite, skeleton, options)
+
+
+def _wants_predictions(source, out):
+    """Whether a SLEAP file, which may hold both, is to become what only poses become."""
+    from skpose.poses import ending_of
+
+    return source.suffix == ".slp" and ending_of(out) not in ("", ".h5", ".json", ".slp")
 
 
 def _convert_labels(source, out, format, overwrite, skeleton, options):
@@ -49,11 +58,11 @@ def _convert_labels(source, out, format, overwrite, skeleton, options):
     )
 
 
-def _convert_poses(source, out, overwrite):
+def _convert_poses(source, out, frame_rate, overwrite):
     from skpose.poses import check_poses_path, read_poses, write_poses
 
     check_poses_path(out, overwrite=overwrite)
-    poses = read_poses(source)
+    poses = read_poses(source, frame_rate=frame_rate)
     write_poses(out, poses, overwrite=overwrite)
     found = np.isfinite(poses["position"].values).all(axis=1)
     click.echo(

@@ -8,9 +8,10 @@ import textwrap
 import click
 import numpy as np
 
+from skpose._files import begins_with, holds_hdf5
 from skpose.cli._shared import pairs_text
 
-_POSES = {".csv", ".npz"}
+_POSES = {".csv", ".npz", ".nc", ".nwb"}
 _WIDTH = 80
 
 
@@ -45,14 +46,16 @@ def kind_of(path):
         return "model"
     if _holds(path, lambda file: "annotations" in file):
         return "annotation set"
+    if path.suffix.lower() == ".json" and begins_with(b"[")(path):
+        return "poses"  # COCO's results
+    if _holds(path, lambda file: "node_names" in file and "tracks" in file):
+        return "poses"  # what SLEAP exports
     is_labels = path.name.startswith("CollectedData")  # DeepLabCut's
     is_table = path.suffix.lower() in _POSES or _holds(path, lambda file: "df_with_missing" in file)
     return "poses" if is_table and not is_labels else "labels"
 
 
 def _holds(path, test):
-    from skpose._files import holds_hdf5
-
     return holds_hdf5(test)(path)
 
 

@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from skpose._files import replacing
+from skpose._files import replacing, with_ending
 from skpose._sleap_files import import_sleap_io
 from skpose.datasets._write_images import name_images, write_images
 
@@ -33,12 +33,8 @@ def write_sleap(path, labels, *, overwrite):
             )
             counts[video] += 1
         package = sleap_io.Labels(frames, videos=list(videos.values()), skeletons=[skeleton])
-        inner = temporary.with_name(f"{temporary.name}.pkg.slp")  # sleap-io looks at the ending
-        try:
-            package.save(str(inner), embed="user", verbose=False)
-            inner.replace(temporary)
-        finally:
-            inner.unlink(missing_ok=True)
+        with with_ending(temporary, ".pkg.slp") as named:
+            package.save(str(named), embed="user", verbose=False)
 
 
 def _skeleton(sleap_io, skeleton):

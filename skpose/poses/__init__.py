@@ -10,11 +10,12 @@ from skpose.poses._dataset import check_poses, from_numpy, to_movement, to_numpy
 from skpose.poses._pandas_hdf5 import is_table, write_table
 from skpose.poses._read import read_poses
 from skpose.poses._tables import read_table
-from skpose.poses._write import check_poses_path, write_poses, write_rows
+from skpose.poses._write import check_poses_path, ending_of, write_poses, write_rows
 
 __all__ = [
     "check_poses",
     "check_poses_path",
+    "ending_of",
     "from_numpy",
     "is_table",
     "read_poses",

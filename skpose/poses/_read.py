@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skpose._files import is_beyond_compression
+from skpose._files import holds_hdf5, is_beyond_compression
 from skpose._types import PathLike
+from skpose.poses._coco_results import read_coco_results
 from skpose.poses._dataset import ONLY_ONE, from_numpy
+from skpose.poses._netcdf import read_netcdf
+from skpose.poses._nwb import read_nwb
+from skpose.poses._sleap_poses import read_sleap, read_sleap_analysis
 from skpose.poses._tables import COORDS, read_table
 from skpose.skeleton import number_names
 
@@ -28,7 +32,9 @@ def read_poses(path: PathLike, *, frame_rate: float | None = None) -> xr.Dataset
     path : str or path-like
         ``.csv`` or ``.h5``: a table with DeepLabCut's columns, of one animal or of several.
         ``.npz``: the arrays ``keypoints``, ``confidence`` and, where there are such, ``names``,
-        ``frames``, ``times`` and ``individuals``.
+        ``frames``, ``times`` and ``individuals``. ``.nc``: netCDF, of movement too. ``.nwb``: NWB
+        with ndx-pose. ``.slp`` and ``.h5``: SLEAP's predictions, and what it exports for analysis.
+        ``.json``: COCO's results of one animal in each image.
     frame_rate : float, default=None
         Frames a second, to have ``time`` in seconds, which tables do not tell.
 
@@ -62,16 +68,34 @@ def read_poses(path: PathLike, *, frame_rate: float | None = None) -> xr.Dataset
     ([1.0, 2.0], ['head'])
     """
     path = Path(path)
-    read = {".csv": _read_table, ".h5": _read_table, ".npz": _read_npz}.get(path.suffix.lower())
+    read = _READERS.get(path.suffix.lower())
     if read is None:
-        raise ValueError(f"Poses are read from .csv, .h5 or .npz, but {path} ends otherwise.")
+        endings = ", ".join(_READERS)
+        raise ValueError(f"Poses are read from {endings}, but {path} ends otherwise.")
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
+    if read is _read_table and _is_analysis(path):
+        read = read_sleap_analysis
     arrays = read(path)
+    if not isinstance(arrays, dict):
+        return _with_rate(arrays, frame_rate)
     try:
         return from_numpy(**arrays, frame_rate=frame_rate)
     except ValueError as error:
         raise ValueError(f"{path} is no whole file of poses: {error}") from error
+
+
+def _is_analysis(path):
+    return holds_hdf5(lambda file: {"tracks", "node_names"} <= set(file))(path)
+
+
+def _with_rate(poses, frame_rate):
+    """Give poses the times of their frames, if they know only the numbers of these."""
+    if frame_rate is None or poses.attrs.get("time_unit") == "seconds":
+        return poses
+    times = poses["frame"].values / frame_rate
+    poses = poses.assign_coords(time=("time", times))
+    return poses.assign_attrs(fps=float(frame_rate), time_unit="seconds")
 
 
 def _read_npz(path):
@@ -142,3 +166,14 @@ def _as_numbers(frames):
     except (TypeError, ValueError):
         return frames.astype(str)
     return whole if np.array_equal(whole, numbers) else frames.astype(str)
+
+
+_READERS = {
+    ".csv": _read_table,
+    ".h5": _read_table,
+    ".npz": _read_npz,
+    ".nc": read_netcdf,
+    ".nwb": read_nwb,
+    ".slp": read_sleap,
+    ".json": read_coco_results,
+}

@@ -13,21 +13,31 @@ from numpy.typing import ArrayLike
 from skpose._files import begins_with, check_output, holds_hdf5, replacing
 from skpose._types import PathLike, Rows
 from skpose.base import batch_slices
-from skpose.poses._dataset import check_poses, is_of_one
+from skpose.poses._coco_results import write_coco_results
+from skpose.poses._dataset import check_poses, from_numpy, is_of_one
+from skpose.poses._netcdf import write_netcdf
+from skpose.poses._nwb import write_nwb
 from skpose.poses._pandas_hdf5 import is_table, write_table
+from skpose.poses._sleap_poses import write_sleap, write_sleap_analysis
 from skpose.poses._tables import COORDS, LEVELS
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["check_poses_path", "write_poses", "write_rows"]
+__all__ = ["ANALYSIS", "check_poses_path", "ending_of", "write_poses", "write_rows"]
 
-_ENDINGS = (".csv", ".h5", ".npz")
+ANALYSIS = ".analysis.h5"  # what SLEAP calls the files that it exports for analysis
+_ENDINGS = (".csv", ".h5", ".npz", ".nc", ".nwb", ".slp", ".json")
 # What tells that a file holds poses, so that it may be replaced.
 _IS_SAME = {
     ".csv": begins_with(b"scorer,", b"\xef\xbb\xbfscorer,"),
     ".h5": holds_hdf5(lambda file: any(is_table(group) for group in file.values())),
     ".npz": lambda path: _has_keypoints(path),
+    ".nc": begins_with(b"CDF", b"\x89HDF"),
+    ".nwb": holds_hdf5(lambda file: "nwb_version" in file.attrs),
+    ".slp": holds_hdf5(lambda file: {"metadata", "points"} <= set(file)),
+    ".json": begins_with(b"["),
+    ANALYSIS: holds_hdf5(lambda file: {"tracks", "node_names"} <= set(file)),
 }
 
 
@@ -39,11 +49,25 @@ def _has_keypoints(path):
         return False
 
 
+# Formats that a library writes as a whole.
+_WHOLE = {
+    ".nc": write_netcdf,
+    ".nwb": write_nwb,
+    ".slp": write_sleap,
+    ".json": write_coco_results,
+    ANALYSIS: write_sleap_analysis,
+}
 _SCORER = "skpose"
 _BLOCK = 4096  # frames that are converted at a time
 
 
-def write_poses(path: PathLike, poses: xr.Dataset, *, overwrite: bool = False) -> Path:
+def write_poses(
+    path: PathLike,
+    poses: xr.Dataset,
+    *,
+    video: PathLike | None = None,
+    overwrite: bool = False,
+) -> Path:
     """Write poses to a file.
 
     Parameters
@@ -53,10 +77,14 @@ def write_poses(path: PathLike, poses: xr.Dataset, *, overwrite: bool = False) -
         have names, bodyparts, coords: x, y, likelihood) and the number of the frame as index; HDF5
         is laid out as ``pandas.read_hdf`` expects it. ``.npz``: the arrays ``keypoints``,
         ``confidence``, ``names``, ``frames``, ``times`` and, where they have names,
-        ``individuals``.
+        ``individuals``. ``.nc``: netCDF, the Dataset as it is. ``.nwb``: NWB with ndx-pose, of one
+        individual. ``.slp``: predictions of SLEAP; ``.analysis.h5``: what SLEAP exports for
+        analysis. ``.json``: COCO's results, the number of the frame as ``image_id``.
     poses : xarray.Dataset
         What `skpose.poses.from_numpy`, `read_poses` and the functions that predict return, or a
         Dataset of movement.
+    video : path-like, default=None
+        The video that the poses are of, which netCDF, NWB and SLEAP's files name.
     overwrite : bool, default=False
         Whether the file may exist.
 
@@ -69,8 +97,11 @@ def write_poses(path: PathLike, poses: xr.Dataset, *, overwrite: bool = False) -
     ------
     FileExistsError
         If the file exists and `overwrite` is False.
+    ImportError
+        If pynwb and ndx-pose, or sleap-io, are needed and not installed.
     ValueError
-        If `path` ends otherwise.
+        If `path` ends otherwise; if NWB is to hold several individuals, or poses without times in
+        seconds; or if poses of images go to a format that knows numbers only.
 
     See Also
     --------
@@ -78,8 +109,9 @@ def write_poses(path: PathLike, poses: xr.Dataset, *, overwrite: bool = False) -
 
     Notes
     -----
-    Tables hold no times, only the numbers of frames; give `read_poses` the frame rate to have them
-    again.
+    Tables, SLEAP's files and COCO's results hold no times, only the numbers of frames; give
+    `read_poses` the frame rate to have them again. NWB holds the times only. COCO's results hold no
+    names of bodyparts.
 
     Examples
     --------
@@ -93,6 +125,12 @@ def write_poses(path: PathLike, poses: xr.Dataset, *, overwrite: bool = False) -
     <BLANKLINE>
     """
     poses = check_poses(poses)
+    ending = ending_of(path)
+    if ending in _WHOLE:
+        path = check_poses_path(path, overwrite=overwrite)
+        with replacing(path, overwrite=overwrite) as temporary:
+            _WHOLE[ending](temporary, poses, video)
+        return path
     position = poses["position"].values.transpose(0, 3, 2, 1)
     confidence = poses["confidence"].values.transpose(0, 2, 1)[..., np.newaxis]
     return write_rows(
@@ -108,8 +146,14 @@ def write_poses(path: PathLike, poses: xr.Dataset, *, overwrite: bool = False) -
 
 def check_poses_path(path: PathLike, *, overwrite: bool = False) -> Path:
     """Check that poses can be written to a file, before any work starts; return its path."""
-    is_same = _IS_SAME.get(Path(path).suffix.lower())
+    is_same = _IS_SAME.get(ending_of(path))
     return check_output(path, what="Poses", endings=_ENDINGS, overwrite=overwrite, is_same=is_same)
+
+
+def ending_of(path: PathLike) -> str:
+    """Return what tells the format of a file of poses."""
+    name = Path(path).name.lower()
+    return ANALYSIS if name.endswith(ANALYSIS) else Path(name).suffix
 
 
 def write_rows(
@@ -147,8 +191,19 @@ def write_rows(
     """
     path = check_poses_path(path, overwrite=overwrite)
     frames = np.asarray(np.arange(len(rows)) if frames is None else frames)
+    if ending_of(path) in _WHOLE:
+        rows = np.asarray(rows)
+        poses = from_numpy(
+            rows[..., :2],
+            rows[..., 2],
+            names=names,
+            individuals=individuals,
+            frames=frames,
+            times=times,
+        )
+        return write_poses(path, poses, overwrite=overwrite)
     table = _Table(rows, list(names), individuals, frames, times)
-    write = {".csv": _write_csv, ".h5": _write_hdf5, ".npz": _write_npz}[path.suffix.lower()]
+    write = {".csv": _write_csv, ".h5": _write_hdf5, ".npz": _write_npz}[ending_of(path)]
     with replacing(path, overwrite=overwrite) as temporary:
         write(temporary, table)
     return path

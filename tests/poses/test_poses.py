@@ -117,6 +117,110 @@ def test_what_is_written_is_read(tmp_path, ending, individuals, frames):
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("ending", [".nc", ".slp", ".analysis.h5"])
+@pytest.mark.parametrize("individuals", [None, ["007", "7"], ["fly ä", "b"]])
+def test_formats_of_other_programs_come_back(tmp_path, ending, individuals):
+    if ending != ".nc":
+        pytest.importorskip("sleap_io")
+    n_individuals = None if individuals is None else len(individuals)
+    poses = make(n_individuals, individuals=individuals, frames=[3, 5, 8, 90], frame_rate=25)
+    path = write_poses(tmp_path / f"poses{ending}", poses, video="fly.mp4")
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    found = read_poses(path, frame_rate=25)
+    expected = poses
+    if ending == ".analysis.h5":  # which does not tell a frame without an animal from one left out
+        expected = poses.isel(time=slice(1, None))
+    xr.testing.assert_equal(found, expected)
+    with pytest.raises(FileExistsError):
+        write_poses(path, poses)
+    write_poses(path, poses, overwrite=True)
+    path.write_bytes(b"something else")
+    with pytest.raises(ValueError, match="something else"):
+        write_poses(path, poses, overwrite=True)
+
+
+def test_nwb_has_one_individual_and_times(tmp_path):
+    pytest.importorskip("ndx_pose")
+    poses = make(frames=[0, 5, 10, 15], frame_rate=25)
+    path = write_poses(tmp_path / "poses.nwb", poses, video="fly.mp4")
+    found = read_poses(path)
+    for found_one, one in zip(to_numpy(found), to_numpy(poses), strict=True):
+        np.testing.assert_array_equal(found_one, one)
+    np.testing.assert_array_equal(found["time"], poses["time"])
+    assert found["keypoint"].values.tolist() == NAMES
+    named = make(1, individuals=["anna"], frame_rate=25)
+    assert read_poses(write_poses(tmp_path / "anna.nwb", named)).individual.values == ["anna"]
+    with pytest.raises(ValueError, match="one individual, but there are a, b"):
+        write_poses(tmp_path / "two.nwb", make(2, individuals=["a", "b"], frame_rate=25))
+    with pytest.raises(ValueError, match="times in seconds"):
+        write_poses(tmp_path / "none.nwb", make())
+    assert not (tmp_path / "two.nwb").exists()
+
+
+def test_nwb_is_laid_out_as_movement_looks_for_it(tmp_path):
+    pynwb = pytest.importorskip("pynwb")
+    pytest.importorskip("ndx_pose")
+    poses = make(frame_rate=25)
+    path = write_poses(tmp_path / "poses.nwb", poses, video="fly.mp4")
+    with pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True) as io:
+        file = io.read()
+        estimation = file.processing["behavior"]["PoseEstimation"]  # which it takes untold
+        series = estimation.pose_estimation_series
+        assert set(series) == set(NAMES)
+        nose = series["nose"]
+        np.testing.assert_array_equal(nose.data[:], to_numpy(poses)[0][:, 0])
+        np.testing.assert_array_equal(nose.confidence[:], to_numpy(poses)[1][:, 0])
+        np.testing.assert_array_equal(nose.timestamps[:], [0, 0.04, 0.08, 0.12])
+        assert "fly.mp4" in estimation.description
+        assert file.subject.subject_id == "individual_0"
+    load = pytest.importorskip("movement.io.load_poses")
+    found = check_poses(load.from_file(path, source_software="NWB"))
+    np.testing.assert_array_equal(found["position"].sel(keypoint=NAMES), poses["position"])
+
+
+def test_results_of_coco(tmp_path):
+    poses = make(frames=[3, 5, 8, 90])
+    path = write_poses(tmp_path / "poses.json", poses)
+    found = read_poses(path)
+    kept = poses.isel(time=slice(1, None))  # in the first one nothing was found
+    np.testing.assert_array_equal(to_numpy(found)[0], to_numpy(kept)[0])
+    np.testing.assert_array_equal(to_numpy(found)[1], to_numpy(kept)[1])
+    assert found["frame"].values.tolist() == [5, 8, 90]
+    write_poses(tmp_path / "two.json", make(2, individuals=["a", "b"]))
+    with pytest.raises(ValueError, match="several animals"):
+        read_poses(tmp_path / "two.json")
+    (tmp_path / "labels.json").write_text('{"images": []}')
+    with pytest.raises(ValueError, match="no list of results"):
+        read_poses(tmp_path / "labels.json")
+
+
+@pytest.mark.parametrize("ending", [".slp", ".json"])
+def test_images_in_files_have_no_numbers(tmp_path, ending):
+    if ending == ".slp":
+        pytest.importorskip("sleap_io")
+    with pytest.raises(ValueError, match="numbers"):
+        write_poses(tmp_path / f"poses{ending}", make(frames=["a.png", "b.png", "c.png", "d.png"]))
+
+
+def test_movement_reads_netcdf(tmp_path):
+    path = write_poses(tmp_path / "poses.nc", make(2, individuals=["a", "b"], frame_rate=25))
+    found = xr.load_dataset(path)
+    assert found.attrs["ds_type"] == "poses"
+    datasets = pytest.importorskip("movement.validators.datasets")
+    datasets.ValidPosesInputs.validate(to_movement(found))
+
+
+@pytest.mark.parametrize("ending", [".nc", ".nwb", ".slp", ".json", ".analysis.h5"])
+def test_damaged_files_of_other_programs_are_refused_by_name(tmp_path, ending):
+    pytest.importorskip("sleap_io")
+    path = write_poses(tmp_path / f"poses{ending}", make(frame_rate=25))
+    content = path.read_bytes()
+    for damaged in (b"", content[: len(content) // 2], b"x" * 100):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="poses"):
+            read_poses(path)
+
+
 def test_times_are_kept_by_npz_and_given_for_tables(tmp_path):
     poses = make(frames=[0, 5, 10, 15], frame_rate=30)
     npz = read_poses(write_poses(tmp_path / "poses.npz", poses))
@@ -334,7 +438,7 @@ def test_arrays_without_names_get_numbers(tmp_path):
 
 def test_other_endings_missing_files_and_existing_ones_are_refused(tmp_path):
     for act in (read_poses, lambda path: write_poses(path, make())):
-        with pytest.raises(ValueError, match=r"\.csv, \.h5 or \.npz"):
+        with pytest.raises(ValueError, match=r"\.csv, \.h5, \.npz"):
             act(tmp_path / "poses.xls")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         read_poses(tmp_path / "nowhere.csv")
