@@ -151,7 +151,24 @@ def check_poses_path(path: PathLike, *, overwrite: bool = False) -> Path:
 
 
 def ending_of(path: PathLike) -> str:
-    """Return what tells the format of a file of poses."""
+    """Return what tells the format of a file of poses.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    str
+        ``.analysis.h5``, or what is behind the last point of its name, in small letters.
+
+    Examples
+    --------
+    >>> from skpose.poses import ending_of
+    >>> ending_of("fly.analysis.h5"), ending_of("fly.1.CSV")
+    ('.analysis.h5', '.csv')
+    """
     name = Path(path).name.lower()
     return ANALYSIS if name.endswith(ANALYSIS) else Path(name).suffix
 
