@@ -11,7 +11,7 @@ from sklearn.utils import Bunch
 
 from skpose._files import reading
 from skpose._types import ImageSize, PathLike, Rows
-from skpose.datasets._edges import skeleton_of_edges
+from skpose.datasets._bodyparts import places_among, skeleton_of_edges
 from skpose.datasets._image_files import open_listed
 from skpose.skeleton import Skeleton
 
@@ -149,7 +149,7 @@ def read_coco(
         table = _keypoints(animals, len(category["keypoints"]), path)
         if skeleton is None:
             skeleton = _skeleton(category, guess_swaps, path)
-        table = table[:, _order(skeleton, category["keypoints"], path)]
+        table = table[:, places_among(skeleton.names, category["keypoints"], path)]
         ids = [animal["image_id"] for animal in animals]
         files = _find_files(content["images"], ids, path, image_dir)
         bboxes = [animal.get("bbox") or [np.nan] * 4 for animal in animals]
@@ -263,16 +263,6 @@ def _keypoints(animals, n_keypoints, path):
         )
     table[np.isnan(table).any(axis=2) | (table[..., 2] == 0)] = [np.nan, np.nan, 0]
     return table
-
-
-def _order(skeleton, names, path):
-    """Return where the bodyparts of a skeleton are among the file's."""
-    if unknown := [name for name in skeleton.names if name not in names]:
-        raise ValueError(
-            f"skeleton has the bodyparts {', '.join(unknown)}, which {path} does not have; there "
-            f"are {', '.join(names)}."
-        )
-    return [names.index(name) for name in skeleton.names]
 
 
 def _skeleton(category, guess_swaps, path):

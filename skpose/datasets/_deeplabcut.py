@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from skpose._types import ImageSize, PathLike, Rows
-from skpose.datasets._edges import skeleton_of_edges
+from skpose.datasets._bodyparts import skeleton_of_edges
 from skpose.datasets._image_files import open_listed
 from skpose.poses import read_table
 from skpose.skeleton import Skeleton

@@ -13,6 +13,7 @@ from skpose._lazy_array import LazyArray, join_rows, select_rows
 from skpose._opencv import with_channels
 from skpose._sleap_files import import_sleap_io, load_sleap, skeleton_of_sleap
 from skpose._types import PathLike
+from skpose.datasets._bodyparts import places_among
 from skpose.datasets._image_files import ImageFiles
 from skpose.skeleton import Skeleton
 from skpose.video import VideoFrames
@@ -104,7 +105,7 @@ def read_sleap_labels(
         own = skeleton_of_sleap(samples[0].instance.skeleton)
         keypoints = np.stack([sample.points(names) for sample in samples])
     if skeleton is not None:
-        keypoints = keypoints[:, _order(skeleton.names, names, path)]
+        keypoints = keypoints[:, places_among(skeleton.names, names, path)]
     images, groups, videos = _open(labels, samples, path, video_dir, n_channels)
     return Bunch(
         images=images,
@@ -180,15 +181,6 @@ def _tracks_text(samples):
     return f"the tracks {', '.join(tracks)}" if tracks else "no tracks"
 
 
-def _order(wanted, names, path):
-    if unknown := [name for name in wanted if name not in names]:
-        raise ValueError(
-            f"skeleton has the bodyparts {', '.join(unknown)}, which {path} does not have; there "
-            f"are {', '.join(names)}."
-        )
-    return [names.index(name) for name in wanted]
-
-
 def _open(labels, samples, path, video_dir, n_channels):
     """Return samples' images, not read yet, and what their videos are called, and known by."""
     used = sorted({sample.video for sample in samples})
@@ -205,27 +197,32 @@ def _open(labels, samples, path, video_dir, n_channels):
         start += len(video.images)
     images = join_rows([_filled(video.images, shape) for video in videos.values()])
     images = select_rows(images, np.array([rows[sample] for sample in samples]))
-    groups = np.array([videos[sample.video].name for sample in samples])
-    return images, groups, np.array([videos[sample.video].known_by for sample in samples])
+    names = [video.name for video in videos.values()]
+    groups = {
+        place: video.name if names.count(video.name) == 1 else f"{video.name} ({place})"
+        for place, video in videos.items()
+    }
+    known_by = np.array([videos[sample.video].known_by for sample in samples])
+    return images, np.array([groups[sample.video] for sample in samples]), known_by
 
 
 class _Video(NamedTuple):
     """The frames of a video that can be read."""
 
     images: LazyArray
-    frames: list | None  # numbers of the frames that are there; None: all, from 0
+    places: dict | None  # of frames that are there, by their numbers; None: all, from 0
     name: str
     known_by: str  # its name and size in annotation sets; of images that are no video, the name
 
 
 def _row_of(frame, video, path):
-    numbers = range(len(video.images)) if video.frames is None else video.frames
-    if frame not in numbers:
+    places = range(len(video.images)) if video.places is None else video.places
+    if frame not in places:
         raise ValueError(
-            f"{path} has labels of frame {frame} of {video.name}, of which {len(numbers)} frames "
+            f"{path} has labels of frame {frame} of {video.name}, of which {len(places)} frames "
             "are there. Is it another video of that name?"
         )
-    return numbers.index(frame)
+    return places[frame]
 
 
 def _open_video(video, path, video_dir, n_channels):
@@ -241,7 +238,8 @@ def _open_video(video, path, video_dir, n_channels):
         name = PureWindowsPath(name[0]).parent if isinstance(name, list) else PureWindowsPath(name)
         group = dataset.partition("/")[0]  # videos of one name are told apart
         name = f"{group}, {name.name}"
-        return _Video(images, images.frames, name, name)
+        places = {frame: place for place, frame in enumerate(images.frames)}
+        return _Video(images, places, name, name)
     file = _find(name, path, video_dir)
     images = VideoFrames(file, n_channels=n_channels or 3)
     return _Video(images, None, file.name, name_with_size(file))

@@ -154,6 +154,24 @@ def test_videos_of_two_sizes_are_filled_up(tmp_path, skeleton):
     assert found.images[k][:below].any()
 
 
+def test_videos_of_one_name_are_told_apart(tmp_path, skeleton, numbered):
+    frames = []
+    for number, folder in enumerate(("a", "b")):
+        (tmp_path / folder).mkdir()
+        numbered.write(tmp_path / folder / "fly.mp4", 12)
+        frames.append(
+            sio.LabeledFrame(
+                video=sio.Video(str(tmp_path / folder / "fly.mp4"), open_backend=False),
+                frame_idx=number + 3,
+                instances=[instance(skeleton, 1)],
+            )
+        )
+    sio.save_slp(sio.Labels(frames, skeletons=[skeleton]), str(tmp_path / "labels.slp"))
+    found = read_labels(tmp_path / "labels.slp")
+    assert found.groups.tolist() == ["fly.mp4 (0)", "fly.mp4 (1)"]
+    assert numbered.numbers(found.images[:]) == [3, 4]
+
+
 def test_different_skeletons_are_refused(save, skeleton):
     other = sio.Skeleton(["head", "tail"])
     strange = sio.Instance.from_numpy(np.ones((2, 2)), skeleton=other)

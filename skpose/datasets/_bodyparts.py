@@ -1,10 +1,20 @@
-"""Skeletons of formats that know edges only, and no parents or partners."""
+"""Bodyparts of formats that know names and edges only, and no parents or partners."""
 
 import warnings
 
 from skpose.skeleton import Skeleton
 
-__all__ = ["skeleton_of_edges"]
+__all__ = ["places_among", "skeleton_of_edges"]
+
+
+def places_among(wanted, names, path):
+    """Return where bodyparts are among those of a file; one that is not there is an error."""
+    if unknown := [name for name in wanted if name not in names]:
+        raise ValueError(
+            f"skeleton has the bodyparts {', '.join(unknown)}, which {path} does not have; there "
+            f"are {', '.join(names)}."
+        )
+    return [names.index(name) for name in wanted]
 
 
 def skeleton_of_edges(names, edges, *, guess_swaps):
