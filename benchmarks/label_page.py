@@ -152,7 +152,7 @@ SAVE = """async (n) => {
     const times = [];
     for (let i = 0; i < n; i += 1) {
         const start = performance.now();
-        store.change([[i % 20, 'placed', 10 + (i % 50), 20 + i / 1000]]);
+        store.change([[i % store.names.length, 'placed', 10 + (i % 50), 20 + i / 1000]]);
         while (store.queue.edits.length) await new Promise((done) => setTimeout(done, 0));
         times.push(performance.now() - start);
     }

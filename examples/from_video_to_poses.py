@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent
 NAMES = ["snout", "left_ear", "right_ear", "tailbase"]
 N_LABELLED = 20
 MINUTES = "3"
-COLOURS = 64  # of a picture, which has few
+COLOURS = 256  # of a picture, which has few
 
 
 def write_video(path, images):

@@ -202,7 +202,7 @@ def test_an_exported_model_predicts_as_the_model_does(model_file, videos, labels
         (["train", "LABELS", "m", "--set", "verbose"], "NAME=VALUE"),
         (["evaluate", "LABELS", "LABELS"], "no skpose model"),
         (["evaluate", "MODEL", "MODEL"], "MODEL"),
-        (["predict", "MODEL", "LABELS", "-o", "poses.xls"], ".csv, .h5 or .npz"),
+        (["predict", "MODEL", "LABELS", "-o", "poses.xls"], ".csv, .h5, .npz"),
         (["predict", "MODEL", "LABELS", "LABELS", "-o", "poses.csv"], "videos alone"),
         (["train", "nowhere.h5", "m"], "nowhere.h5"),
     ],

@@ -87,7 +87,7 @@ def test_mistakes_are_told_before_any_work(video, model_file, tmp_path):
     assert "exists" in run("track", video, "-o", tracks_file, ok=False)
     arguments = "predict-individuals", model_file, video, "--tracks", tracks_file
     assert "lacks id, y" in run(*arguments, "-o", tmp_path / "poses.csv", ok=False)
-    assert ".csv, .h5 or .npz" in run(*arguments, "-o", tmp_path / "poses.txt", ok=False)
+    assert ".csv, .h5, .npz" in run(*arguments, "-o", tmp_path / "poses.txt", ok=False)
     write_tracks(tracks_file, make_tracks(np.full((30, 1, 2), 20.0)), overwrite=True)
     output = run(*arguments, "-o", tmp_path / "poses.csv", ok=False)
     assert "the video has 20 frames" in output

@@ -13,6 +13,7 @@ __all__ = ["Busy", "Jobs"]
 
 COMMAND = (sys.executable, "-P", "-m", "skpose")  # -P: no modules of the current folder
 _NICE = 10  # so that labelling stays quick
+_BUSY = 0.75  # of its cores, from which load on a machine has other work
 _MOST_LOOKED_AT = 3000  # frames of a video, out of which more are chosen
 _STOP = 20.0  # seconds in which a training keeps what it has
 
@@ -226,8 +227,7 @@ class Jobs:
                     start_new_session=True,  # Ctrl-C is the server's
                 )
             with process:
-                with suppress(AttributeError, OSError):
-                    os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
+                _give_way(process.pid)
                 for line in process.stdout:
                     hear(line)
             with self._lock:
@@ -253,6 +253,18 @@ class Jobs:
         if line.startswith("{") and not self._is_closed:
             guesses = json.loads(line)
             self._session.guess(guesses["images"], guesses["keypoints"], self.model.name)
+
+
+def _give_way(pid):
+    """Let a process that has just started, and its threads to come, give way to the page.
+
+    On two cores of a Linux machine, niceness alone is felt. Where little else is at work, it works
+    only when others rest; beside another program that takes all, it would never get anything done.
+    """
+    with suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+        if os.getloadavg()[0] < (os.cpu_count() or 1) * _BUSY:
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _last_words(text):

@@ -157,8 +157,6 @@ def _make_set(labels, out):
     """Return the annotation set that is labelled: the file itself, or one made of other labels."""
     import h5py
 
-    from skpose.datasets import write_labels
-
     if out is None:
         if not labels.is_file() or not h5py.is_hdf5(labels):
             raise click.UsageError(
@@ -166,6 +164,8 @@ def _make_set(labels, out):
                 "is labelled then."
             )
         return labels
+    from skpose.datasets import write_labels  # which takes the memory of all formats
+
     check_free(out, overwrite=False)
     found = read_labels(labels, None, {})
     write_labels(out, found, format="deepposekit")

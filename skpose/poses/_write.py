@@ -181,6 +181,7 @@ def write_rows(
     individuals: Sequence[str] | None = None,
     frames: ArrayLike | None = None,
     times: ArrayLike | None = None,
+    video: PathLike | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write poses to a file, a part at a time, from an array that may be on disk.
@@ -198,6 +199,8 @@ def write_rows(
         Number or file of each. None: numbers from 0.
     times : array-like of shape (n_frames,), default=None
         In seconds; None: not known.
+    video : path-like, default=None
+        The video that the poses are of; see `write_poses`.
     overwrite : bool, default=False
         Whether the file may exist.
 
@@ -218,7 +221,7 @@ def write_rows(
             frames=frames,
             times=times,
         )
-        return write_poses(path, poses, overwrite=overwrite)
+        return write_poses(path, poses, video=video, overwrite=overwrite)
     table = _Table(rows, list(names), individuals, frames, times)
     write = {".csv": _write_csv, ".h5": _write_hdf5, ".npz": _write_npz}[ending_of(path)]
     with replacing(path, overwrite=overwrite) as temporary:

@@ -158,6 +158,7 @@ def predict_video(
             names=names,
             frames=when["frames"],
             times=when["times"],
+            video=getattr(X, "path", None),
             overwrite=overwrite,
         )
     part.remove()

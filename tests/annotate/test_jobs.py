@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -261,6 +262,17 @@ def test_more_frames_are_chosen_where_videos_are(path, tmp_path, serve, fake):
         f"sample {video} -o {path} --append --n 5 --step 1 --model {model}",
         f"initialize {model} {path} --stream",
     ]
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="needs the schedulers of Linux")
+@pytest.mark.parametrize(("load", "is_idle"), [(0.1, True), (64.0 * 4, False)])
+def test_a_training_gives_way_unless_all_is_busy(monkeypatch, load, is_idle):
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        _jobs._give_way(process.pid)
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) >= 10
+        assert (os.sched_getscheduler(process.pid) == os.SCHED_IDLE) == is_idle
+        process.kill()
 
 
 def test_labels_to_look_at_again(make_set, serve):

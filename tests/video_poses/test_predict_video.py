@@ -211,7 +211,7 @@ def test_it_refuses_to_overwrite_before_any_work(video, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"out": "poses.xls"}, ValueError, r"\.csv, \.h5 or \.npz"),
+        ({"out": "poses.xls"}, ValueError, r"\.csv, \.h5, \.npz"),
         ({"out": "nowhere/poses.csv"}, FileNotFoundError, "folder"),
         ({"batch_size": 0}, ValueError, "batch_size"),
     ],
@@ -562,3 +562,18 @@ def test_predict_a_real_video(data_dir, tmp_path):
     keypoints = poses_of(read_csv(tmp_path / "poses.csv"))[..., :2]
     expected = Estimator().predict(VideoFrames(path)[[0, 700]])
     np.testing.assert_allclose(keypoints[[0, 7]], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("ending", [".nc", ".nwb", ".slp", ".analysis.h5", ".json"])
+def test_poses_go_to_formats_of_other_programs(video, expected, tmp_path, ending):
+    if ending in (".slp", ".analysis.h5"):
+        sio = pytest.importorskip("sleap_io")
+    if ending == ".nwb":
+        pytest.importorskip("ndx_pose")
+    out = predict_video(Estimator(), video, out=tmp_path / f"poses{ending}")
+    keypoints, confidence = to_numpy(read_poses(out))
+    np.testing.assert_array_equal(keypoints, expected[..., :2])
+    np.testing.assert_array_equal(confidence, expected[..., 2])
+    if ending == ".slp":
+        assert sio.load_slp(str(out), open_videos=False).videos[0].filename == str(video)
+    assert list(tmp_path.iterdir()) == [out]
