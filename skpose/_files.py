@@ -97,7 +97,7 @@ def holds_hdf5(has):
         try:
             with h5py.File(path, "r") as file:
                 return bool(has(file))
-        except (OSError, RuntimeError, KeyError):
+        except (OSError, RuntimeError, KeyError, ValueError):
             return False
 
     return is_same
@@ -243,7 +243,7 @@ def with_ending(path, ending):
     named = path.with_name(f"{path.name}{ending}")
     try:
         yield named
-        named.replace(path)
+        _replace(named, path)
     finally:
         named.unlink(missing_ok=True)
 
@@ -402,7 +402,7 @@ def _clear(target):
     """Remove what killed processes left of files that were to take a file's place."""
     if os.name != "posix":  # elsewhere, asking for a process may end it
         return
-    pattern = re.compile(re.escape(f".{target.name}.") + r"(\w{8}-(\d+))-\w{8}\.tmp")
+    pattern = re.compile(re.escape(f".{target.name}.") + r"(\w{8}-(\d+))-\w{8}\.tmp[\w.]*")
     for name in os.listdir(target.parent):
         match = pattern.fullmatch(name)
         if match and match[1] == _process(match[2]) and not _is_alive(int(match[2])):

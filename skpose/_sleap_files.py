@@ -1,9 +1,14 @@
 """SLEAP's files, opened through sleap-io."""
 
+import json
+
+from skpose._files import holds_hdf5
 from skpose._hdf5 import check_sound, open_hdf5
 from skpose.skeleton import Skeleton
 
-__all__ = ["import_sleap_io", "load_sleap", "skeleton_of_sleap"]
+__all__ = ["import_sleap_io", "is_own", "load_sleap", "mark_as_own", "skeleton_of_sleap"]
+
+_OWN = "skpose"
 
 
 def import_sleap_io():
@@ -21,6 +26,21 @@ def import_sleap_io():
             "SLEAP's files are read by sleap-io: pip install 'skpose[sleap]'.", name="sleap_io"
         ) from error
     return sleap_io
+
+
+def mark_as_own(labels, what):
+    """Note in sleap-io's labels that skpose has written them, so that they may be replaced."""
+    labels.provenance[_OWN] = what
+
+
+def is_own(what):
+    """Return a function that tells whether skpose has written a SLEAP file, and as what."""
+
+    def says(file):
+        about = json.loads(file["metadata"].attrs["json"])
+        return about.get("provenance", {}).get(_OWN) == what
+
+    return holds_hdf5(says)
 
 
 def load_sleap(path):

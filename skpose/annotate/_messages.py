@@ -10,6 +10,7 @@ from typing import Any
 __all__ = [
     "EditMessage",
     "SkeletonMessage",
+    "clean_name",
     "parse_edits",
     "parse_export",
     "parse_job",
@@ -181,8 +182,7 @@ def parse_presence(body):
     message = _parse(body)
     _check_fields("A message", message, {"client": str, "user": str, "frame": int})
     _check_key("client", message["client"])
-    _check_user(message["user"])
-    return message["client"], message["user"], message["frame"]
+    return message["client"], clean_name(message["user"]), message["frame"]
 
 
 def _parse(body):
@@ -207,7 +207,7 @@ def _check_names(names):
 def _parse_edit(edit):
     _check_fields("An edit", edit, {"key": str, "user": str, "base": int, "set": list})
     _check_key("key", edit["key"])
-    _check_user(edit["user"])
+    edit = {**edit, "user": clean_name(edit["user"])}
     for part in edit["set"]:
         if not isinstance(part, list):
             raise ValueError(f"The set of an edit holds lists, but was {edit['set']!r:.200}.")
@@ -237,13 +237,10 @@ def _check_fields(what, found, needed):
             )
 
 
-def _check_user(name):
-    """Raise ValueError if a name is none, or could be taken for a model's."""
-    if len(name) > _LONGEST_NAME or not name.isprintable() or ":" in name:
-        raise ValueError(
-            f"A person's name must have at most {_LONGEST_NAME} characters, and no colon, but was "
-            f"{name!r:.200}."
-        )
+def clean_name(name):
+    """Return a person's name as it is kept, whatever it is: no edit is refused for it."""
+    words = "".join(letter if letter.isprintable() else " " for letter in name).split()
+    return " ".join(words).replace(":", "")[:_LONGEST_NAME]  # a model's begins with "model:"
 
 
 def _check_key(name, value):

@@ -1,5 +1,7 @@
 """A set that people label: what the pages ask of it and do to it. Knows nothing of the web."""
 
+from contextlib import suppress
+from itertools import count
 import json
 import os
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 
 from skpose._palette import bodypart_colors
 from skpose.annotate._images import EncodedImages
+from skpose.annotate._messages import clean_name
 from skpose.datasets import AnnotationEditor
 from skpose.skeleton import UNNAMED, Skeleton
 
@@ -64,9 +67,10 @@ class LabelSession:
         # A set without an identity gets one with its first edit; the pages keep what they know.
         self.stamp = self.editor.id
         self.n_edits = 0
-        self._user = user
+        self._user = clean_name(user)
         self._idle_since = time.monotonic()
         self._changing_skeleton = Lock()
+        self._exporting = Lock()
         self._fixed_trouble = "It was opened to be looked at." if read_only else self._forbidden()
         self.trouble = self._fixed_trouble
 
@@ -289,22 +293,35 @@ class LabelSession:
         ------
         OSError
             If it cannot be written.
+        Overtaken
+            If somebody else does so now.
         ValueError
             If nothing is labelled, or a library is missing.
         """
         from skpose.datasets import read_annotations, write_labels
 
-        labels = read_annotations(self.path)
-        names = (
-            self.path.with_name(f"{self.path.stem}_{format}{number}{_ENDINGS.get(format, '')}")
-            for number in ("", *(f"_{k}" for k in range(2, 1000)))
-        )
-        path = next(name for name in names if not name.exists())
+        if not self._exporting.acquire(blocking=False):
+            raise Overtaken("Somebody else exports the labels now. Try again in a moment.")
         try:
+            labels = read_annotations(self.path)
+            path = self._free_path(format)
             write_labels(path, labels, format=format)
         except ImportError as error:
             raise ValueError(str(error)) from error
+        finally:
+            self._exporting.release()
         return {"path": str(path), "n_images": len(labels.images)}
+
+    def _free_path(self, format):
+        """Return a name beside the set under which nothing is written yet."""
+        from skpose.datasets import check_labels_path
+
+        for number in count(1):
+            ending = f"{'' if number == 1 else f'_{number}'}{_ENDINGS.get(format, '')}"
+            path = self.path.with_name(f"{self.path.stem}_{format}{ending}")
+            with suppress(FileExistsError):
+                check_labels_path(path, format=format)
+                return path
 
     def guess(self, images, keypoints, model):
         """Write what a model finds in images, where nobody has labelled anything.

@@ -6,8 +6,9 @@ import click
 import numpy as np
 
 from skpose.cli._info import kind_of
-from skpose.cli._shared import label_options, read_labels
+from skpose.cli._shared import LABEL_OPTIONS, label_options, read_labels, refuse
 
+_OF_LABELS = {"--format", "--skeleton", *(f"--{name.replace('_', '-')}" for name in LABEL_OPTIONS)}
 _FORMATS = ("deepposekit", "deeplabcut", "lightning_pose", "coco", "sleap")
 
 
@@ -31,8 +32,10 @@ def convert(source, out, format, frame_rate, overwrite, skeleton, **options):
     netCDF (.nc), NWB (.nwb), SLEAP's predictions (.slp, .analysis.h5) or COCO's results (.json).
     """
     if kind_of(source) == "poses" or _wants_predictions(source, out):
+        refuse(_OF_LABELS, "to poses")
         _convert_poses(source, out, frame_rate, overwrite)
     else:
+        refuse({"--frame-rate"}, "to labels")
         _convert_labels(source, out, format, overwrite, skeleton, options)
 
 

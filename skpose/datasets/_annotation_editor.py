@@ -445,7 +445,7 @@ class AnnotationEditor:
         """Return what others have made of keypoints since, where an edit would change it."""
         differing = []
         for image, keypoint, *wanted in edits:
-            is_others = by is None or self._authors.get((image, keypoint)) != by
+            is_others = by is None or _page_of(self._authors.get((image, keypoint))) != _page_of(by)
             is_news = self._touched[image, keypoint] > base and is_others
             if is_news and not self._is_guessed(image, keypoint):
                 now = self.keypoints_of(image)[keypoint]
@@ -474,6 +474,11 @@ class AnnotationEditor:
             self._touched[place], self._authors[place] = self.version, by
         if key is not None:
             self._keys[key] = self.version
+
+
+def _page_of(by):
+    """Return the page in who made an edit, whose name may change; without one, that name."""
+    return by if by is None else by.rpartition("/")[2]
 
 
 def _check_edits(edits, shape):

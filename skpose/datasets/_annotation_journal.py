@@ -256,11 +256,15 @@ def apply_edits(journal, labels, path):
     for row, (_, *values) in zip(numbers, journal.edits.values(), strict=True):
         row[: len(values)] = values
     where = tuple(where.T)
-    labels.coordinates[where], labels.confidence[where] = numbers[:, :2], numbers[:, 2]
-    is_label = np.isin(names, ["placed", "hidden", "absent"])
-    labels.annotated[where], labels.occluded[where] = is_label, names == "hidden"
+    is_label, is_hidden = np.isin(names, ["placed", "hidden", "absent"]), names == "hidden"
+    is_same = (labels.coordinates[where] == numbers[:, :2]).all(axis=1)
+    is_same &= (labels.annotated[where] == is_label) & (labels.occluded[where] == is_hidden)
     people = [person_of(journal.authors.get(place, (0, None))[1]) for place in journal.edits]
-    labels.annotators[where] = np.where(is_label, np.array(people, dtype=object), "")
+    people = np.array(people, dtype=object)
+    people = np.where(is_same & (people == ""), labels.annotators[where], people)
+    labels.annotators[where] = np.where(is_label, people, "")
+    labels.coordinates[where], labels.confidence[where] = numbers[:, :2], numbers[:, 2]
+    labels.annotated[where], labels.occluded[where] = is_label, is_hidden
 
 
 def person_of(by):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PureWindowsPath
+import re
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from skpose.skeleton import Skeleton
 from skpose.video import VideoFrames
 
 __all__ = ["read_sleap_labels"]
+
+_NUMBERED = re.compile(r"img(\d+)")  # what DeepLabCut, and skpose, call a frame of a video
 
 
 def read_sleap_labels(
@@ -71,7 +74,8 @@ def read_sleap_labels(
         videos : ndarray of shape (n_samples,), str
             The same, with the size of the file, as annotation sets know a video.
         frame_numbers : ndarray of shape (n_samples,), int
-            Which frame of its video each sample is.
+            Which frame of its video each sample is; of images in files what is behind "img" in
+            their names, or -1.
         individuals : ndarray of shape (n_samples,), str
             The track of each sample; "" without one.
 
@@ -106,7 +110,7 @@ def read_sleap_labels(
         keypoints = np.stack([sample.points(names) for sample in samples])
     if skeleton is not None:
         keypoints = keypoints[:, places_among(skeleton.names, names, path)]
-    images, groups, videos = _open(labels, samples, path, video_dir, n_channels)
+    images, groups, videos, numbers = _open(labels, samples, path, video_dir, n_channels)
     return Bunch(
         images=images,
         keypoints=keypoints,
@@ -114,7 +118,7 @@ def read_sleap_labels(
         skeleton=own if skeleton is None else skeleton,
         groups=groups,
         videos=videos,
-        frame_numbers=np.array([sample.frame for sample in samples]),
+        frame_numbers=numbers,
         individuals=np.array([sample.track for sample in samples]),
     )
 
@@ -188,6 +192,15 @@ def _open(labels, samples, path, video_dir, n_channels):
         place: _open_video(labels.videos[place], path, video_dir, n_channels) for place in used
     }
     sizes = [video.images.shape[1:] for video in videos.values()]
+    single = [place for place in used if isinstance(labels.videos[place].filename, str)]
+    _check_apart(
+        {
+            labels.videos[place].filename: Path(videos[place].images.path)
+            for place in single
+            if isinstance(videos[place].images, VideoFrames)
+        },
+        path,
+    )
     shape = tuple(max(lengths) for lengths in zip(*sizes, strict=True))
     rows, start = {}, 0
     for place, video in videos.items():
@@ -197,13 +210,33 @@ def _open(labels, samples, path, video_dir, n_channels):
         start += len(video.images)
     images = join_rows([_filled(video.images, shape) for video in videos.values()])
     images = select_rows(images, np.array([rows[sample] for sample in samples]))
-    names = [video.name for video in videos.values()]
-    groups = {
-        place: video.name if names.count(video.name) == 1 else f"{video.name} ({place})"
-        for place, video in videos.items()
+    groups, known_by = (
+        _apart({place: getattr(video, name) for place, video in videos.items()})
+        for name in ("name", "known_by")
+    )
+    return (
+        images,
+        np.array([groups[sample.video] for sample in samples]),
+        np.array([known_by[sample.video] for sample in samples]),
+        np.array([_number_of(sample.frame, videos[sample.video]) for sample in samples]),
+    )
+
+
+def _apart(names):
+    """Return names by place, with the place behind those that occur twice."""
+    all_names = list(names.values())
+    return {
+        place: name if all_names.count(name) == 1 else f"{name} ({place})"
+        for place, name in names.items()
     }
-    known_by = np.array([videos[sample.video].known_by for sample in samples])
-    return images, np.array([groups[sample.video] for sample in samples]), known_by
+
+
+def _number_of(frame, video):
+    """Return which frame of its video an image is; of images in files what their names tell."""
+    if video.files is None:
+        return frame
+    found = _NUMBERED.fullmatch(PureWindowsPath(video.files[frame]).stem)
+    return int(found[1]) if found else -1
 
 
 class _Video(NamedTuple):
@@ -213,6 +246,7 @@ class _Video(NamedTuple):
     places: dict | None  # of frames that are there, by their numbers; None: all, from 0
     name: str
     known_by: str  # its name and size in annotation sets; of images that are no video, the name
+    files: list | None = None  # of images in files, or that were, their names
 
 
 def _row_of(frame, video, path):
@@ -230,27 +264,51 @@ def _open_video(video, path, video_dir, n_channels):
     name, dataset = video.filename, (video.backend_metadata or {}).get("dataset")
     if isinstance(name, list):
         files = [_find(file, path, video_dir) for file in name]
+        _check_apart(dict(zip(name, files, strict=True)), path)
         images = ImageFiles(files, n_channels=n_channels, image_size="largest")
-        return _Video(images, None, files[0].parent.name, files[0].parent.name)
+        return _Video(images, None, files[0].parent.name, files[0].parent.name, name)
+    if dataset and Path(name).resolve() == path.resolve():
+        return _open_embedded(video, dataset, path, n_channels)
     if dataset:
-        images = _EmbeddedImages(path, dataset, n_channels)
-        name = path if video.source_video is None else video.source_video.filename
-        name = PureWindowsPath(name[0]).parent if isinstance(name, list) else PureWindowsPath(name)
-        group = dataset.partition("/")[0]  # videos of one name are told apart
-        name = f"{group}, {name.name}"
-        places = {frame: place for place, frame in enumerate(images.frames)}
-        return _Video(images, places, name, name)
+        raise ValueError(f"{path} is of {name}, a video in HDF5, which is not read.")
     file = _find(name, path, video_dir)
     images = VideoFrames(file, n_channels=n_channels or 3)
     return _Video(images, None, file.name, name_with_size(file))
 
 
+def _open_embedded(video, dataset, path, n_channels):
+    images = _EmbeddedImages(path, dataset, n_channels)
+    name = path if video.source_video is None else video.source_video.filename
+    files = name if isinstance(name, list) else None
+    name = PureWindowsPath(name).name if files is None else PureWindowsPath(files[0]).parent.name
+    name = f"{dataset.partition('/')[0]}, {name}"  # videos of one name are told apart
+    places = {frame: place for place, frame in enumerate(images.frames)}
+    return _Video(images, places, name, name, files)
+
+
+def _check_apart(found, path):
+    """Raise ValueError if different names have led to one file."""
+    names = {}
+    for name, file in found.items():
+        other = names.setdefault(file.resolve(), name)
+        if other != name:
+            raise ValueError(
+                f"{path} names {other} and {name}, but only {file} is there. Keep their folders, "
+                "and give the folder that has them as video_dir."
+            )
+
+
 def _find(name, path, video_dir):
-    """Find a video that a file names, which may have been made on another machine."""
-    base = PureWindowsPath(name).name  # which knows both kinds of slashes
-    places = [Path(name), path.parent / name, path.parent / base]
-    if video_dir is not None:
-        places.append(Path(video_dir, base))
+    """Find a video that a file names, which may have been made on another machine.
+
+    Of its folders as many as are there must be the same: cameras call their videos alike.
+    """
+    parts = PureWindowsPath(name).parts  # which knows both kinds of slashes
+    base = parts[-1]
+    folders = [path.parent] if video_dir is None else [path.parent, Path(video_dir)]
+    tails = [Path(*parts[start:]) for start in range(1, len(parts))] or [Path(base)]
+    places = [Path(name), path.parent / name]
+    places += [folder / tail for tail in tails for folder in folders]
     for place in places:
         if place.is_file():
             return place

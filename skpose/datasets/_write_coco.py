@@ -7,7 +7,9 @@ import numpy as np
 from skpose._files import making_folder, replacing
 from skpose.datasets._write_images import name_images, write_images
 
-__all__ = ["images_beside", "write_coco"]
+__all__ = ["START", "images_beside", "write_coco"]
+
+START = b'{"info": {"description": "skpose"}'  # of what is written
 
 
 def images_beside(path):
@@ -22,6 +24,7 @@ def write_coco(path, labels, *, overwrite):
     skeleton = labels.skeleton
     height, width = labels.images.shape[1:3]
     content = {
+        "info": {"description": "skpose"},
         "images": [
             {
                 "id": row,
@@ -68,15 +71,16 @@ def _annotations(labels):
             for number in (x, y, max(seen, 0))
         ]
         low, high = places[is_placed].min(axis=0), places[is_placed].max(axis=0)
-        size = high - low
+        size = high - low + 1  # of a whole pixel round each, so that no box is empty
         yield {
             "id": row,
             "image_id": row,
             "category_id": 1,
             "keypoints": numbers,
             "num_keypoints": int(is_placed.sum()),
-            # Boxes are counted from the corner of the first pixel, keypoints from its centre.
-            "bbox": [*(low + 0.5).tolist(), *size.tolist()],
+            # Boxes are counted from the corner of the first pixel, keypoints from its centre: the
+            # pixel of a keypoint begins where the keypoint's own number says.
+            "bbox": [*low.tolist(), *size.tolist()],
             "area": float(size.prod()),
             "iscrowd": 0,
         }

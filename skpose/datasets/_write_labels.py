@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from skpose._files import begins_with, check_no_folder, check_output, holds_hdf5
+from skpose._files import begins_with, check_no_folder, check_output
+from skpose._sleap_files import is_own
 from skpose._types import PathLike
 from skpose.datasets._annotation_changes import check_new, write_annotations
-from skpose.datasets._write_coco import images_beside, write_coco
+from skpose.datasets._write_coco import START, images_beside, write_coco
 from skpose.datasets._write_deeplabcut import write_deeplabcut, write_lightning_pose
 from skpose.datasets._write_sleap import write_sleap
 
@@ -26,7 +27,7 @@ def _write_set(path, labels, *, overwrite):
     videos, groups = labels.get("videos"), labels.get("groups")
     if videos is None and groups is not None and np.asarray(groups).dtype.kind == "U":
         videos = groups  # so that they are kept together when they are divided
-    numbers = labels.get("frame_numbers")
+    numbers, people = labels.get("frame_numbers"), labels.get("annotators")
     if videos is not None and numbers is None:
         numbers = np.full(len(videos), -1)
     write_annotations(
@@ -36,7 +37,7 @@ def _write_set(path, labels, *, overwrite):
         skeleton=labels.skeleton,
         annotated=labels.visibility != 0,
         occluded=labels.visibility == 1,
-        annotators=labels.get("annotators"),
+        annotators=None if people is None else np.where(labels.visibility != 0, people, ""),
         videos=videos,
         frame_numbers=None if videos is None else numbers,
         overwrite=overwrite,
@@ -51,10 +52,10 @@ _WRITERS = {
     "coco": write_coco,
     "sleap": write_sleap,
 }
-# Of files: their ending, and what tells that they may be replaced.
+# Of files: their ending, and what tells that skpose has written them, so that they may be replaced.
 _FILES = {
-    "coco": (".json", begins_with(b"{")),
-    "sleap": (".slp", holds_hdf5(lambda file: {"metadata", "points"} <= set(file))),
+    "coco": (".json", begins_with(START)),
+    "sleap": (".slp", is_own("labels")),
 }
 
 
@@ -79,8 +80,8 @@ def write_labels(
     format : {"deepposekit", "deeplabcut", "lightning_pose", "coco", "sleap"}, default=None
         The format. None: by the ending of `path`; a folder is a DeepLabCut project.
     overwrite : bool, default=False
-        Replace the file if it exists. Folders, with images that may be a person's only ones, are
-        never replaced.
+        Replace the file if it exists, and skpose has written it. Folders, with images that may be a
+        person's only ones, are never replaced.
 
     Returns
     -------
@@ -104,7 +105,8 @@ def write_labels(
     Notes
     -----
     Coordinates are written as they are, in full: all of these formats count from the centre of the
-    first pixel. COCO's boxes count from its corner, and are written so.
+    first pixel. COCO's boxes count from its corner, and are written so. sleap-io puts a package
+    together in memory, as large as its PNG files are.
 
     What a format has no place for is lost. All but an annotation set lose partners, which are
     guessed from names when they are read; DeepLabCut, Lightning Pose and SLEAP do not tell an

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from skpose._files import replacing, with_ending
-from skpose._sleap_files import import_sleap_io
+from skpose._sleap_files import import_sleap_io, mark_as_own
 from skpose.datasets._write_images import name_images, write_images
 
 __all__ = ["write_sleap"]
@@ -17,7 +17,10 @@ def write_sleap(path, labels, *, overwrite):
     sleap_io = import_sleap_io()
     names = name_images(labels)
     skeleton = _skeleton(sleap_io, labels.skeleton)
-    with replacing(path, overwrite=overwrite) as temporary, TemporaryDirectory() as folder:
+    with (
+        replacing(path, overwrite=overwrite) as temporary,
+        TemporaryDirectory(dir=path.resolve().parent, prefix=".skpose-") as folder,
+    ):
         write_images(labels.images, names, Path(folder))
         videos, frames = {}, []
         for video in dict.fromkeys(video for video, _ in names):
@@ -33,6 +36,7 @@ def write_sleap(path, labels, *, overwrite):
             )
             counts[video] += 1
         package = sleap_io.Labels(frames, videos=list(videos.values()), skeletons=[skeleton])
+        mark_as_own(package, "labels")
         with with_ending(temporary, ".pkg.slp") as named:
             package.save(str(named), embed="user", verbose=False)
 

@@ -40,6 +40,8 @@ def read_coco_results(path):
         results = json.loads(path.read_text(encoding="utf-8-sig"))
         if not isinstance(results, list):
             raise ValueError("it is no list of results")
+        if not results:
+            raise ValueError("it holds no results")
         results.sort(key=lambda result: result["image_id"])
         frames = np.array([result["image_id"] for result in results], dtype=np.int64)
         if len(np.unique(frames)) < len(frames):

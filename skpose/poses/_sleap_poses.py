@@ -3,7 +3,7 @@
 import numpy as np
 
 from skpose._files import reading, with_ending
-from skpose._sleap_files import import_sleap_io, load_sleap
+from skpose._sleap_files import import_sleap_io, load_sleap, mark_as_own
 from skpose.poses._dataset import ONLY_ONE, from_numpy, is_of_one
 
 _NO_TRACK = "track_0"  # what sleap-io calls a track without a name
@@ -12,8 +12,10 @@ _NO_VIDEO = "video.mp4"  # which video it is, SLEAP must be told
 
 def write_sleap(path, poses, video=None):
     """Write predicted instances, with a track for each individual that has a name."""
+    labels = _labels_of(poses, video)
+    mark_as_own(labels, "poses")
     with with_ending(path, ".slp") as named:
-        _labels_of(poses, video).save(str(named), verbose=False)
+        labels.save(str(named), verbose=False)
 
 
 def write_sleap_analysis(path, poses, video=None):

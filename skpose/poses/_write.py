@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skpose._files import begins_with, check_output, holds_hdf5, replacing
+from skpose._sleap_files import is_own
 from skpose._types import PathLike, Rows
 from skpose.base import batch_slices
 from skpose.poses._coco_results import write_coco_results
@@ -33,9 +34,9 @@ _IS_SAME = {
     ".csv": begins_with(b"scorer,", b"\xef\xbb\xbfscorer,"),
     ".h5": holds_hdf5(lambda file: any(is_table(group) for group in file.values())),
     ".npz": lambda path: _has_keypoints(path),
-    ".nc": begins_with(b"CDF", b"\x89HDF"),
+    ".nc": begins_with(b"CDF"),
     ".nwb": holds_hdf5(lambda file: "nwb_version" in file.attrs),
-    ".slp": holds_hdf5(lambda file: {"metadata", "points"} <= set(file)),
+    ".slp": is_own("poses"),  # others may hold what people have labelled
     ".json": begins_with(b"["),
     ANALYSIS: holds_hdf5(lambda file: {"tracks", "node_names"} <= set(file)),
 }

@@ -351,8 +351,11 @@ def test_who_labelled_goes_with_the_labels(tmp_path):
     change_skeleton(both, Skeleton(["a", "b", "c"]))
     names = read_annotations(both, frames="all").annotators
     assert names.tolist() == [["", "", ""], ["ben", "ben", ""], *[[""] * 3] * 3, ["", "cleo", ""]]
-    update_annotations(both, [1], np.ones((1, 3, 2)))  # by a program that names nobody
+    update_annotations(both, [1], np.full((1, 3, 2), 2.0))  # by a program that names nobody
     assert read_annotations(both, frames="all").annotators[1].tolist() == ["", "", ""]
+    who = read_annotations(both, frames="all")
+    update_annotations(both, who.index, who.keypoints)  # all as it was
+    assert read_annotations(both, frames="all").annotators.tolist() == who.annotators.tolist()
     fold_annotations(both)
     with h5py.File(both, "r+") as file:
         assert file["annotator_names"].asstr()[...].tolist() == ["cleo"]
@@ -374,3 +377,11 @@ def test_wrong_annotators_are_refused(tmp_path, who, wrong):
     X, skeleton = np.zeros((2, 8, 8, 1), dtype=np.uint8), Skeleton(["a", "b"])
     with pytest.raises(ValueError, match=wrong):
         write_annotations(tmp_path / "set.h5", X, y, skeleton=skeleton, annotators=who)
+
+
+def test_who_changes_a_name_on_a_page_is_still_the_same(path):
+    editor = AnnotationEditor(path)
+    base = editor.edit([PLACED], by="/page").version - 1
+    moved = [[*PLACED[:3], 5.0, 5.0]]
+    assert not editor.edit(moved, by="Ann/page", base=base).conflicts
+    assert editor.edit([PLACED], by="Ann/other", base=base).conflicts

@@ -103,11 +103,11 @@ def test_a_video_that_was_moved_is_found(save, skeleton, tmp_path, numbered):
     frames = {3: [instance(skeleton, 1)]}
     path = save(frames, says="C:\\lab\\videos\\fly.mp4")  # of another machine; it is beside
     assert numbered.numbers(read_labels(path).images[:]) == [3]
-    (tmp_path / "videos").mkdir()
-    (tmp_path / "fly.mp4").rename(tmp_path / "videos" / "fly.mp4")
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "fly.mp4").rename(tmp_path / "moved" / "fly.mp4")
     with pytest.raises(FileNotFoundError, match=r"fly\.mp4 beside the file\. video_dir"):
         read_labels(path)
-    found = read_labels(path, video_dir=tmp_path / "videos")
+    found = read_labels(path, video_dir=tmp_path / "moved")
     assert numbered.numbers(found.images[:]) == [3]
     with pytest.raises(FileNotFoundError, match="nor is fly.mp4 beside the file or in"):
         read_labels(path, video_dir=tmp_path)
@@ -170,6 +170,45 @@ def test_videos_of_one_name_are_told_apart(tmp_path, skeleton, numbered):
     found = read_labels(tmp_path / "labels.slp")
     assert found.groups.tolist() == ["fly.mp4 (0)", "fly.mp4 (1)"]
     assert numbered.numbers(found.images[:]) == [3, 4]
+
+
+def test_images_that_were_moved_are_not_mistaken(tmp_path, skeleton):
+    cv2 = pytest.importorskip("cv2")
+    for day, value in (("day1", 10), ("day2", 200)):
+        (tmp_path / "before" / day).mkdir(parents=True)
+        image = tmp_path / "before" / day / "img7.png"
+        cv2.imwrite(str(image), np.full((8, 8), value, np.uint8))
+    frames = [
+        sio.LabeledFrame(
+            video=sio.Video.from_filename([str(tmp_path / "before" / day / "img7.png")]),
+            frame_idx=0,
+            instances=[instance(skeleton, 1)],
+        )
+        for day in ("day1", "day2")
+    ]
+    (tmp_path / "project").mkdir()
+    path = tmp_path / "project" / "labels.slp"
+    sio.save_slp(sio.Labels(frames, skeletons=[skeleton]), str(path))
+    (tmp_path / "before").rename(tmp_path / "now")
+    found = read_labels(path, video_dir=tmp_path / "now")
+    assert found.images[:, 0, 0, 0].tolist() == [10, 200]
+    assert found.frame_numbers.tolist() == [7, 7]
+    assert found.groups.tolist() == ["day1", "day2"]
+
+
+def test_two_names_that_lead_to_one_file_are_refused(tmp_path, skeleton, numbered):
+    numbered.write(tmp_path / "cam.mp4", 12)
+    frames = [
+        sio.LabeledFrame(
+            video=sio.Video(f"/gone/{day}/cam.mp4", open_backend=False),
+            frame_idx=1,
+            instances=[instance(skeleton, 1)],
+        )
+        for day in ("day1", "day2")
+    ]
+    sio.save_slp(sio.Labels(frames, skeletons=[skeleton]), str(tmp_path / "labels.slp"))
+    with pytest.raises(ValueError, match=r"day1/cam\.mp4 and .*day2/cam\.mp4, but only"):
+        read_labels(tmp_path / "labels.slp")
 
 
 def test_different_skeletons_are_refused(save, skeleton):

@@ -93,6 +93,23 @@ def test_a_set_keeps_all_of_another(tmp_path):
     assert (found.frame_numbers == labels.frame_numbers).all()
 
 
+def test_hidden_keypoints_that_are_left_out_have_no_annotator(tmp_path):
+    labels = make_labels()
+    labels["annotators"] = np.where(labels.visibility > 0, "anna", "").astype(object)
+    path = written(tmp_path, "deepposekit", labels)
+    seen = read_labels(path, labelled="visible")
+    write_labels(tmp_path / "seen.h5", seen)
+    found = read_annotations(tmp_path / "seen.h5")
+    assert (found.annotators[2] == "").tolist() == [False, True, False, False, False]
+
+
+def test_frame_numbers_go_through_a_package(tmp_path):
+    labels = make_labels()
+    found = read_labels(written(tmp_path, "sleap", labels))
+    assert found.frame_numbers.tolist() == labels.frame_numbers.tolist()
+    assert len(set(found.videos)) == 2
+
+
 def test_files_are_named_after_the_frames(tmp_path):
     project = written(tmp_path, "deeplabcut", make_labels())
     names = sorted(str(path.relative_to(project)) for path in project.rglob("*.png"))
@@ -157,7 +174,7 @@ def test_boxes_of_coco_are_counted_from_the_corner(tmp_path):
     content = json.loads(written(tmp_path, "coco", labels).read_text())
     first = content["annotations"][0]
     assert first["keypoints"] == [2.0, 3.0, 2, 6.0, 4.0, 1] + [0.0, 0.0, 0] * 3
-    assert first["bbox"] == [2.5, 3.5, 4.0, 1.0]
+    assert first["bbox"] == [2.0, 3.0, 5.0, 2.0]  # of the two pixels and what is between
     assert first["num_keypoints"] == 2
     assert [1, 2] not in content["categories"][0]["skeleton"]  # the child first, from 1
     assert [2, 1] in content["categories"][0]["skeleton"]
@@ -197,6 +214,14 @@ def test_nothing_that_exists_is_replaced_unasked(tmp_path, format):
     if format in ("deepposekit", "sleap"):
         write_labels(path, labels, format=format, overwrite=True)
         assert len(read_labels(path).images) > 0
+        if format == "sleap":  # of SLEAP itself, which may hold what people have labelled
+            sio = pytest.importorskip("sleap_io")
+            theirs = sio.load_slp(str(path))
+            theirs.provenance.clear()
+            theirs.save(str(tmp_path / "theirs.pkg.slp"), embed="user", verbose=False)
+            (tmp_path / "theirs.pkg.slp").replace(path)
+            with pytest.raises(ValueError, match="something else"):
+                write_labels(path, labels, format=format, overwrite=True)
         path.write_bytes(b"something else")
         with pytest.raises(ValueError, match="something else"):
             write_labels(path, labels, format=format, overwrite=True)
