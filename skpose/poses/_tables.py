@@ -167,6 +167,8 @@ def _read_body(path, n_lines, n_index, n_columns):
     # Names are taken as they stand: NA may be one.
     options |= {"dtype": dict.fromkeys(range(n_index), object), "skipinitialspace": True}
     options |= {"keep_default_na": False}
+    if int(pd.__version__.partition(".")[0]) < 3:  # which else reads a number a digit off
+        options |= {"float_precision": "round_trip"}
     options |= {"na_values": {i: list(NOTHING) for i in range(n_index, n_columns)}}
     try:
         with open_text_table(path) as file:
