@@ -18,10 +18,12 @@ def read_netcdf(path):
     """Read a Dataset of poses, of skpose or of movement, from netCDF 3 or 4."""
     import xarray as xr
 
-    with path.open("rb") as file:
-        engine = _ENGINE if file.read(3) == b"CDF" else None  # others need h5netcdf or netcdf4
-    with reading(path, "netCDF"):
-        poses = check_poses(xr.load_dataset(path, engine=engine, decode_times=False))
+    with reading(path, "netCDF"), path.open("rb") as file:
+        is_classic = file.read(3) == b"CDF"
+        file.seek(0)
+        # Others need h5netcdf or netcdf4. SciPy leaves a damaged file open, but not one of ours.
+        source, engine = (file, _ENGINE) if is_classic else (path, None)
+        poses = check_poses(xr.load_dataset(source, engine=engine, decode_times=False))
     if poses["frame"].dtype.kind in "iu":
         poses = poses.assign_coords(frame=poses["frame"].astype(np.int64))
     if poses.attrs.get("time_unit") == "frames":
