@@ -191,25 +191,21 @@ def _open(labels, samples, path, video_dir, n_channels):
     videos = {
         place: _open_video(labels.videos[place], path, video_dir, n_channels) for place in used
     }
-    sizes = [video.images.shape[1:] for video in videos.values()]
-    single = [place for place in used if isinstance(labels.videos[place].filename, str)]
-    _check_apart(
-        {
-            labels.videos[place].filename: Path(videos[place].images.path)
-            for place in single
-            if isinstance(videos[place].images, VideoFrames)
-        },
-        path,
-    )
+    sources = [video.images for video in videos.values()]
+    files = {
+        labels.videos[place].filename: Path(video.images.path)
+        for place, video in videos.items()
+        if isinstance(video.images, VideoFrames)
+    }
+    _check_apart(files, path)
+    sizes = [images.shape[1:] for images in sources]
     shape = tuple(max(lengths) for lengths in zip(*sizes, strict=True))
-    rows, start = {}, 0
-    for place, video in videos.items():
-        for sample in samples:
-            if sample.video == place:
-                rows[sample] = start + _row_of(sample.frame, video, path)
-        start += len(video.images)
-    images = join_rows([_filled(video.images, shape) for video in videos.values()])
-    images = select_rows(images, np.array([rows[sample] for sample in samples]))
+    starts = dict(zip(used, np.cumsum([0, *map(len, sources[:-1])]), strict=True))
+    rows = [
+        starts[sample.video] + _row_of(sample.frame, videos[sample.video], path)
+        for sample in samples
+    ]
+    images = select_rows(join_rows([_filled(images, shape) for images in sources]), np.array(rows))
     groups, known_by = (
         _apart({place: getattr(video, name) for place, video in videos.items()})
         for name in ("name", "known_by")
