@@ -38,11 +38,11 @@ def write_video(path, images):
 def place_of(page, x, y):
     """Where a place of the image is in the window."""
     return page.evaluate(
-        """([x, y]) => {
-            const { transform } = window.skpose.view;
+        """async ([x, y]) => {
+            const { toScreen } = await import('./static/geometry.js');
             const box = document.getElementById('stage').getBoundingClientRect();
-            const at = (value, offset) => offset + (value + 0.5) * transform.scale;
-            return [box.left + at(x, transform.x), box.top + at(y, transform.y)];
+            const [left, top] = toScreen(window.skpose.view.transform, [x, y]);
+            return [left + box.left, top + box.top];
         }""",
         [float(x), float(y)],
     )
