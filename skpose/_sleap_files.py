@@ -6,7 +6,14 @@ from skpose._files import holds_hdf5
 from skpose._hdf5 import check_sound, open_hdf5
 from skpose.skeleton import Skeleton
 
-__all__ = ["import_sleap_io", "is_own", "load_sleap", "mark_as_own", "skeleton_of_sleap"]
+__all__ = [
+    "import_sleap_io",
+    "is_analysis",
+    "is_own",
+    "load_sleap",
+    "mark_as_own",
+    "skeleton_of_sleap",
+]
 
 _OWN = "skpose"
 
@@ -26,6 +33,11 @@ def import_sleap_io():
             "SLEAP's files are read by sleap-io: pip install 'skpose[sleap]'.", name="sleap_io"
         ) from error
     return sleap_io
+
+
+def is_analysis(file):
+    """Whether an open HDF5 file is what SLEAP exports for analysis, which is predictions."""
+    return {"tracks", "node_names"} <= set(file)
 
 
 def mark_as_own(labels, what):

@@ -40,23 +40,22 @@ def _describe(path):
 
 def kind_of(path):
     """Tell what a file holds from its name and its first names inside."""
+    from skpose._sleap_files import is_analysis
+
     if not path.is_file():
         return "labels"
-    if path.suffix == ".onnx" or _holds(path, lambda file: "skpose_format" in file.attrs):
+    if path.suffix == ".onnx" or holds_hdf5(lambda file: "skpose_format" in file.attrs)(path):
         return "model"
-    if _holds(path, lambda file: "annotations" in file):
+    if holds_hdf5(lambda file: "annotations" in file)(path):
         return "annotation set"
     if path.suffix.lower() == ".json" and begins_with(b"[")(path):
         return "poses"  # COCO's results
-    if _holds(path, lambda file: "node_names" in file and "tracks" in file):
+    if holds_hdf5(is_analysis)(path):
         return "poses"  # what SLEAP exports
     is_labels = path.name.startswith("CollectedData")  # DeepLabCut's
-    is_table = path.suffix.lower() in _POSES or _holds(path, lambda file: "df_with_missing" in file)
+    has_table = holds_hdf5(lambda file: "df_with_missing" in file)
+    is_table = path.suffix.lower() in _POSES or has_table(path)
     return "poses" if is_table and not is_labels else "labels"
-
-
-def _holds(path, test):
-    return holds_hdf5(test)(path)
 
 
 def _describe_model(path):

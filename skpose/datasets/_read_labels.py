@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sklearn.utils import Bunch
 
 from skpose._hdf5 import open_hdf5
+from skpose._sleap_files import is_analysis
 from skpose._types import ImageSize, PathLike
 from skpose.datasets._annotation_set import read_annotations
 from skpose.datasets._coco import read_coco
@@ -208,11 +209,12 @@ def _format_of_hdf5(path):
     with open_hdf5(path) as file:
         names = set(file)
         has_table = any(is_table(group) for group in file.values())
+        is_predictions = is_analysis(file)
     if names & {"annotations", "annotated", "skeleton"}:
         return "deepposekit"
     if has_table:
         return "deeplabcut"
-    if {"tracks", "node_names"} <= names:
+    if is_predictions:
         raise _unknown(path, "an analysis file of SLEAP, which is predictions")
     if {"metadata", "points", "instances"} <= names:
         return "sleap"

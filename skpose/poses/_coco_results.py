@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from skpose._files import reading
-from skpose.poses._dataset import ONLY_ONE, from_numpy
+from skpose.poses._dataset import ONLY_ONE, arrays_of, from_numpy
 
 
 def write_coco_results(path, poses, video=None):
@@ -13,10 +13,8 @@ def write_coco_results(path, poses, video=None):
     frames = poses["frame"].values
     if frames.dtype.kind not in "iu":
         raise ValueError("COCO's results name images by numbers, but these poses by their files.")
-    position = poses["position"].values.transpose(0, 3, 2, 1)
-    confidence = poses["confidence"].values.transpose(0, 2, 1)
     results = []
-    for frame, places, scores in zip(frames.tolist(), position, confidence, strict=True):
+    for frame, places, scores in zip(frames.tolist(), *arrays_of(poses), strict=True):
         for points, score in zip(places, scores, strict=True):
             is_found = np.isfinite(points).all(axis=1)
             if not is_found.any():

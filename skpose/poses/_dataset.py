@@ -14,7 +14,15 @@ from skpose.skeleton import number_names
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["ONLY_ONE", "check_poses", "from_numpy", "is_of_one", "to_movement", "to_numpy"]
+__all__ = [
+    "ONLY_ONE",
+    "arrays_of",
+    "check_poses",
+    "from_numpy",
+    "is_of_one",
+    "to_movement",
+    "to_numpy",
+]
 
 ONLY_ONE = "individual_0"  # what movement calls an individual without a name
 _DIMS = ("time", "space", "keypoint", "individual")
@@ -201,6 +209,13 @@ def is_of_one(poses):
     return poses["individual"].values.tolist() == [ONLY_ONE]
 
 
+def arrays_of(poses):
+    """Return the keypoints of poses that were checked, (n_frames, n_individuals, n_keypoints, 2),
+    and their confidence, also where there is one individual without a name."""
+    keypoints = poses["position"].values.transpose(0, 3, 2, 1)
+    return keypoints, poses["confidence"].values.transpose(0, 2, 1)
+
+
 def to_numpy(poses: xr.Dataset) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Return the arrays of a Dataset of poses.
 
@@ -225,8 +240,7 @@ def to_numpy(poses: xr.Dataset) -> tuple[NDArray[np.floating], NDArray[np.floati
     ([[[1.0, 2.0]]], [[0.5]])
     """
     poses = check_poses(poses)
-    keypoints = poses["position"].values.transpose(0, 3, 2, 1)
-    confidence = poses["confidence"].values.transpose(0, 2, 1)
+    keypoints, confidence = arrays_of(poses)
     return (keypoints[:, 0], confidence[:, 0]) if is_of_one(poses) else (keypoints, confidence)
 
 

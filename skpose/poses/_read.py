@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skpose._files import holds_hdf5, is_beyond_compression
+from skpose._sleap_files import is_analysis
 from skpose._types import PathLike
 from skpose.poses._coco_results import read_coco_results
 from skpose.poses._dataset import ONLY_ONE, from_numpy
@@ -74,7 +75,7 @@ def read_poses(path: PathLike, *, frame_rate: float | None = None) -> xr.Dataset
         raise ValueError(f"Poses are read from {endings}, but {path} ends otherwise.")
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
-    if read is _read_table and _is_analysis(path):
+    if read is _read_table and holds_hdf5(is_analysis)(path):
         read = read_sleap_analysis
     arrays = read(path)
     if not isinstance(arrays, dict):
@@ -83,10 +84,6 @@ def read_poses(path: PathLike, *, frame_rate: float | None = None) -> xr.Dataset
         return from_numpy(**arrays, frame_rate=frame_rate)
     except ValueError as error:
         raise ValueError(f"{path} is no whole file of poses: {error}") from error
-
-
-def _is_analysis(path):
-    return holds_hdf5(lambda file: {"tracks", "node_names"} <= set(file))(path)
 
 
 def _with_rate(poses, frame_rate):

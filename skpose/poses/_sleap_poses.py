@@ -4,7 +4,7 @@ import numpy as np
 
 from skpose._files import reading, with_ending
 from skpose._sleap_files import import_sleap_io, load_sleap, mark_as_own
-from skpose.poses._dataset import ONLY_ONE, from_numpy, is_of_one
+from skpose.poses._dataset import ONLY_ONE, arrays_of, from_numpy, is_of_one
 
 _NO_TRACK = "track_0"  # what sleap-io calls a track without a name
 _NO_VIDEO = "video.mp4"  # which video it is, SLEAP must be told
@@ -37,10 +37,9 @@ def _labels_of(poses, video):
     place = sio.Video(str(video or _NO_VIDEO), open_backend=False)
     names = [None] if is_of_one(poses) else [str(name) for name in poses["individual"].values]
     tracks = [None if name is None else sio.Track(name) for name in names]
-    position = poses["position"].values.transpose(0, 3, 2, 1).astype(np.float64)
-    confidence = poses["confidence"].values.transpose(0, 2, 1).astype(np.float64)
+    arrays = (array.astype(np.float64) for array in arrays_of(poses))
     found = []
-    for frame, places, scores in zip(frames.tolist(), position, confidence, strict=True):
+    for frame, places, scores in zip(frames.tolist(), *arrays, strict=True):
         instances = [
             sio.PredictedInstance.from_numpy(
                 points,

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skpose._files import begins_with, check_output, holds_hdf5, replacing
-from skpose._sleap_files import is_own
+from skpose._sleap_files import is_analysis, is_own
 from skpose._types import PathLike, Rows
 from skpose.base import batch_slices
 from skpose.poses._coco_results import write_coco_results
-from skpose.poses._dataset import check_poses, from_numpy, is_of_one
+from skpose.poses._dataset import arrays_of, check_poses, from_numpy, is_of_one
 from skpose.poses._netcdf import write_netcdf
 from skpose.poses._nwb import write_nwb
 from skpose.poses._pandas_hdf5 import is_table, write_table
@@ -38,7 +38,7 @@ _IS_SAME = {
     ".nwb": holds_hdf5(lambda file: "nwb_version" in file.attrs),
     ".slp": is_own("poses"),  # others may hold what people have labelled
     ".json": begins_with(b"["),
-    ANALYSIS: holds_hdf5(lambda file: {"tracks", "node_names"} <= set(file)),
+    ANALYSIS: holds_hdf5(is_analysis),
 }
 
 
@@ -132,11 +132,10 @@ def write_poses(
         with replacing(path, overwrite=overwrite) as temporary:
             _WHOLE[ending](temporary, poses, video)
         return path
-    position = poses["position"].values.transpose(0, 3, 2, 1)
-    confidence = poses["confidence"].values.transpose(0, 2, 1)[..., np.newaxis]
+    keypoints, confidence = arrays_of(poses)
     return write_rows(
         path,
-        np.concatenate([position, confidence], axis=3),
+        np.concatenate([keypoints, confidence[..., np.newaxis]], axis=3),
         names=poses["keypoint"].values.tolist(),
         individuals=None if is_of_one(poses) else poses["individual"].values.tolist(),
         frames=poses["frame"].values,
