@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["bounding_boxes", "box_sides"]
+__all__ = ["bounding_boxes", "box_sides", "boxes_around"]
 
 
 def bounding_boxes(
@@ -20,3 +20,14 @@ def box_sides(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the (width, height) that labelled keypoints span: 0 where there are fewer than two."""
     low, high = bounding_boxes(keypoints)
     return np.maximum(high - low, 0)
+
+
+def boxes_around(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (x, y, width, height) of the boxes of whole pixels around labelled keypoints.
+
+    A box of one keypoint has the size of a pixel, one without any is NaN.
+    """
+    low, high = bounding_boxes(keypoints)
+    is_labelled = np.isfinite(low).all(axis=1, keepdims=True)
+    low, high = (np.where(is_labelled, corner, np.nan) for corner in (low, high))
+    return np.concatenate([low - 0.5, high - low + 1], axis=1)

@@ -14,7 +14,7 @@ from skpose._hdf5 import open_hdf5
 from skpose.datasets import _annotation_journal as journals
 from skpose.skeleton import Skeleton
 
-_BYTES_AT_ONCE = 2**25  # of images that are held in memory while they are copied
+_BYTES_AT_ONCE = 2**22  # of images that are held in memory while they are copied
 _CUT_AT = 10  # bytes to which DeepPoseKit cut names
 _LABELS = ("annotations", "annotated", "skeleton")
 _FOR_EACH_KEYPOINT = ("annotated", "confidence", "occluded")

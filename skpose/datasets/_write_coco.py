@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from skpose._boxes import boxes_around
 from skpose._files import making_folder, replacing
 from skpose.datasets._write_images import name_images, write_images
 
@@ -21,39 +22,44 @@ def write_coco(path, labels, *, overwrite):
     """Write a COCO file, and the images into a folder beside it."""
     folder = images_beside(path)
     names = name_images(labels)
-    skeleton = labels.skeleton
-    height, width = labels.images.shape[1:3]
     content = {
-        "info": {"description": "skpose"},
-        "images": [
-            {
-                "id": row,
-                "file_name": f"{folder.name}/{video}/{name}",
-                "width": int(width),
-                "height": int(height),
-            }
-            for row, (video, name) in enumerate(names, start=1)
-        ],
-        "annotations": list(_annotations(labels)),
-        "categories": [
-            {
-                "id": 1,
-                "name": "animal",
-                "supercategory": "",
-                "keypoints": list(skeleton.names),
-                # from 1, the child first
-                "skeleton": [
-                    [child + 1, int(parent) + 1]
-                    for child, parent in enumerate(skeleton.parents)
-                    if parent >= 0
-                ],
-            }
-        ],
+        "images": _images(labels, names, folder),
+        "annotations": _annotations(labels),
+        "categories": [_category(labels.skeleton)],
     }
     with replacing(path, overwrite=overwrite) as temporary, making_folder(folder) as images:
         write_images(labels.images, names, images)
-        text = json.dumps(content, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text, encoding="utf-8")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(START.decode())
+            for name, parts in content.items():  # one at a time: all of them take much memory
+                lines = (json.dumps(part, ensure_ascii=False, allow_nan=False) for part in parts)
+                file.write(f', "{name}": [\n')
+                file.writelines(f"{',' if i else ''}{line}\n" for i, line in enumerate(lines))
+                file.write("]")
+            file.write("}\n")
+
+
+def _images(labels, names, folder):
+    """Yield what describes each image."""
+    height, width = map(int, labels.images.shape[1:3])
+    for row, (video, name) in enumerate(names, start=1):
+        file = f"{folder.name}/{video}/{name}"
+        yield {"id": row, "file_name": file, "width": width, "height": height}
+
+
+def _category(skeleton):
+    """Return what describes the animal; its edges count bodyparts from 1, the child first."""
+    return {
+        "id": 1,
+        "name": "animal",
+        "supercategory": "",
+        "keypoints": list(skeleton.names),
+        "skeleton": [
+            [child + 1, int(parent) + 1]
+            for child, parent in enumerate(skeleton.parents)
+            if parent >= 0
+        ],
+    }
 
 
 def _annotations(labels):
@@ -70,17 +76,15 @@ def _annotations(labels):
             for (x, y), seen in zip(places.tolist(), visibility.tolist(), strict=True)
             for number in (x, y, max(seen, 0))
         ]
-        low, high = places[is_placed].min(axis=0), places[is_placed].max(axis=0)
-        size = high - low + 1  # of a whole pixel round each, so that no box is empty
+        box = boxes_around(np.where(is_placed[:, np.newaxis], keypoints, np.nan)[np.newaxis])[0]
+        box[:2] += 0.5  # boxes are counted from the corner of the first pixel
         yield {
             "id": row,
             "image_id": row,
             "category_id": 1,
             "keypoints": numbers,
             "num_keypoints": int(is_placed.sum()),
-            # Boxes are counted from the corner of the first pixel, keypoints from its centre: the
-            # pixel of a keypoint begins where the keypoint's own number says.
-            "bbox": [*low.tolist(), *size.tolist()],
-            "area": float(size.prod()),
+            "bbox": box.tolist(),
+            "area": float(box[2] * box[3]),
             "iscrowd": 0,
         }

@@ -9,7 +9,7 @@ from skpose._files import name_without_size
 from skpose._lazy_array import iterate_rows
 from skpose._opencv import import_opencv
 
-__all__ = ["name_images", "write_images"]
+__all__ = ["encode_images", "join_names", "name_images", "videos_of", "write_images"]
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')  # in names of files, on some system
 _ENDING = re.compile(r"\.(avi|m4v|mkv|mov|mp4|mpe?g|webm|wmv)$", re.IGNORECASE)
@@ -37,17 +37,23 @@ def name_images(labels):
     return names
 
 
+def join_names(names):
+    """Return names of files in one folder, for formats that know no folders of videos."""
+    taken = set()
+    return [f"{_free(Path(f'{video}_{name}').stem, '', taken)}.png" for video, name in names]
+
+
 def _folders(labels):
     """Return the folder's name of each image, one for each video."""
     folders, taken = {}, set()
-    videos = _videos_of(labels)
+    videos = videos_of(labels)
     for video, name in videos:
         if video not in folders:
             folders[video] = _free(_clean(_ENDING.sub("", name)) or _NO_VIDEO, "", taken)
     return [folders[video] for video, _ in videos]
 
 
-def _videos_of(labels):
+def videos_of(labels):
     """Return of each image which video it is of, and how that is called, "" where not known."""
     if labels.get("videos") is not None:
         return [(str(video), name_without_size(str(video))) for video in labels.videos]
@@ -99,10 +105,16 @@ def write_images(images, names, folder):
     folder : pathlib.Path
         Where to; folders of videos are made in it.
     """
-    cv2 = import_opencv()
     for video in dict.fromkeys(video for video, _ in names):
         (folder / video).mkdir(parents=True)
-    for image, (video, name) in zip(iterate_rows(images), names, strict=True):
+    for encoded, (video, name) in zip(encode_images(images), names, strict=True):
+        encoded.tofile(folder / video / name)  # cv2.imwrite fails on some names of files
+
+
+def encode_images(images):
+    """Yield images as the bytes of PNG files, in which no pixel changes, a few at a time."""
+    cv2 = import_opencv()
+    for image in iterate_rows(images):
         pixels = image[..., 0] if image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         _, encoded = cv2.imencode(".png", pixels)
-        encoded.tofile(folder / video / name)  # cv2.imwrite fails on some names of files
+        yield encoded
