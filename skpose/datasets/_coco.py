@@ -97,7 +97,8 @@ def read_coco(
         filenames : ndarray of shape (n_samples,), str
             The image files.
         bboxes : ndarray of shape (n_samples, 4)
-            (x, y, width, height) in pixels of the box around each animal; NaN if there is none.
+            (x, y, width, height) in pixels of the box around each animal, in the coordinates of
+            the keypoints; NaN if there is none.
 
     Raises
     ------
@@ -119,7 +120,9 @@ def read_coco(
 
     Notes
     -----
-    Coordinates are taken as they are: whole numbers are the centres of pixels. Animals without any
+    Keypoints are taken as they are: whole numbers are the centres of pixels. Boxes are counted from
+    the corner of the first pixel in the file, so half a pixel is taken off. CVAT counts keypoints
+    so too, which its files do not tell: take half a pixel off these yourself. Animals without any
     labelled keypoint, and crowds, are left out.
 
     Examples
@@ -152,7 +155,8 @@ def read_coco(
         table = table[:, places_among(skeleton.names, category["keypoints"], path)]
         ids = [animal["image_id"] for animal in animals]
         files = _find_files(content["images"], ids, path, image_dir)
-        bboxes = [animal.get("bbox") or [np.nan] * 4 for animal in animals]
+        bboxes = np.array([animal.get("bbox") or [np.nan] * 4 for animal in animals], dtype=float)
+        bboxes[:, :2] -= 0.5
     if len(set(ids)) < len(ids):
         warnings.warn(
             f"{path} has images with several animals: each animal is a sample, and its image "
@@ -171,7 +175,7 @@ def read_coco(
         skeleton=skeleton,
         groups=_as_groups(ids),
         filenames=np.array(images.paths),
-        bboxes=np.array(bboxes, dtype=float),
+        bboxes=bboxes,
     )
 
 

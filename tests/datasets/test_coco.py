@@ -41,7 +41,8 @@ def test_samples_are_in_the_order_of_the_annotations(tmp_path):
     path = write_coco(tmp_path, [animal(2, bbox=[1, 2, 3, 4]), animal(1, bbox=[5, 6, 7, 8])])
     bunch = read_coco(path)
     assert bunch.images[:, 0, 0, 0].tolist() == [2, 1]
-    assert bunch.bboxes.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+    # from the corner of the first pixel in the file, from its centre as keypoints are
+    assert bunch.bboxes.tolist() == [[0.5, 1.5, 3, 4], [4.5, 5.5, 7, 8]]
     X, y = read_coco(path, return_X_y=True)
     assert len(X) == len(y) == 2
 
