@@ -7,9 +7,11 @@ from skpose._hdf5 import check_sound, open_hdf5
 from skpose.skeleton import Skeleton
 
 __all__ = [
+    "holds_training",
     "import_sleap_io",
     "is_analysis",
     "is_own",
+    "load_nwb_labels",
     "load_sleap",
     "mark_as_own",
     "skeleton_of_sleap",
@@ -72,6 +74,31 @@ def load_sleap(path):
     with open_hdf5(path, what="a SLEAP file"):  # checks sizes, and that its data are its own
         pass
     return sleap_io.load_slp(str(path), open_videos=False)
+
+
+def load_nwb_labels(path):
+    """Load the labels in an NWB file, once it is sound; their videos are not opened.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, with ndx-pose's ``PoseTraining``.
+
+    Returns
+    -------
+    sleap_io.Labels
+    """
+    sleap_io = import_sleap_io()
+    check_sound(path, what="an NWB file")
+    with open_hdf5(path, what="an NWB file") as file:
+        if not holds_training(file):
+            raise ValueError(f"{path} has no container PoseTraining, so no labels.")
+    return sleap_io.load_nwb(str(path))
+
+
+def holds_training(file):
+    """Whether an open NWB file has labels, as ndx-pose keeps them, and not only poses."""
+    return "PoseTraining" in file.get("processing/behavior", ())
 
 
 def skeleton_of_sleap(skeleton):

@@ -21,6 +21,7 @@ WAY = [
         "_files",
         "_hdf5",
         "_interrupts",
+        "_label_formats",
         "_messages",
         "_text_tables",
         "_opencv",

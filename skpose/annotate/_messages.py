@@ -7,6 +7,8 @@ import json
 import math
 from typing import Any
 
+from skpose._label_formats import WRITTEN
+
 __all__ = [
     "EditMessage",
     "SkeletonMessage",
@@ -23,7 +25,7 @@ __all__ = [
 _MOST_EDITS = 1000  # of a message
 _MOST_BODYPARTS = 1000
 _MOST = {"train": 1440, "suggest": 10_000}  # minutes, frames
-_EXPORTS = ("deeplabcut", "lightning_pose", "coco", "sleap")
+_EXPORTS = tuple(format for format in WRITTEN if format != "deepposekit")
 _LONGEST_KEY = 100
 _LONGEST_NAME = 100
 _FARTHEST = 1e6  # px from the image's corner

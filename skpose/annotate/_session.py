@@ -11,6 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
+from skpose._label_formats import WRITTEN
 from skpose._palette import bodypart_colors
 from skpose.annotate._images import EncodedImages
 from skpose.annotate._messages import clean_name
@@ -18,8 +19,6 @@ from skpose.datasets import AnnotationEditor
 from skpose.skeleton import UNNAMED, Skeleton
 
 __all__ = ["FORMAT", "LabelSession", "Overtaken", "ReadOnly"]
-
-_ENDINGS = {"coco": ".json", "sleap": ".pkg.slp"}  # of exports that are no folders
 
 FORMAT = 3  # of the messages; a page that knows another one is told to load anew
 
@@ -317,7 +316,7 @@ class LabelSession:
         from skpose.datasets import check_labels_path
 
         for number in count(1):
-            ending = f"{'' if number == 1 else f'_{number}'}{_ENDINGS.get(format, '')}"
+            ending = f"{'' if number == 1 else f'_{number}'}{WRITTEN[format]}"
             path = self.path.with_name(f"{self.path.stem}_{format}{ending}")
             with suppress(FileExistsError):
                 check_labels_path(path, format=format)

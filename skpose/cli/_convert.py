@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 import numpy as np
 
+from skpose._label_formats import WRITTEN
 from skpose.cli._info import kind_of
 from skpose.cli._shared import LABEL_OPTIONS, label_options, read_labels, refuse
 
 _OF_LABELS = {"--format", "--skeleton", *(f"--{name.replace('_', '-')}" for name in LABEL_OPTIONS)}
-_FORMATS = ("deepposekit", "deeplabcut", "lightning_pose", "coco", "sleap")
 
 
 @click.command()
@@ -17,7 +17,7 @@ _FORMATS = ("deepposekit", "deeplabcut", "lightning_pose", "coco", "sleap")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--format",
-    type=click.Choice(_FORMATS),
+    type=click.Choice(WRITTEN),
     help="Of labels: what OUT becomes. Default: by its ending; a folder is a DeepLabCut project.",
 )
 @click.option("--frame-rate", type=float, help="Of poses that do not tell times: frames a second.")
@@ -27,11 +27,13 @@ def convert(source, out, format, frame_rate, overwrite, skeleton, **options):
     """Write the labels or poses in SOURCE to OUT, in the format of another program.
 
     Labels, of any format that `skpose train` reads, become an annotation set (.h5), a DeepLabCut or
-    Lightning Pose project (a folder), COCO (.json, with its images beside it) or a SLEAP package
-    (.pkg.slp). Poses become a table as DeepLabCut has it (.csv, .h5), NumPy's arrays (.npz),
-    netCDF (.nc), NWB (.nwb), SLEAP's predictions (.slp, .analysis.h5) or COCO's results (.json).
+    Lightning Pose project (a folder), COCO (.json, with its images beside it), a SLEAP package
+    (.pkg.slp) or a dataset of YOLO-pose (a folder). Poses become a table as DeepLabCut has it
+    (.csv, .h5), NumPy's arrays (.npz), netCDF (.nc), NWB (.nwb), SLEAP's predictions (.slp,
+    .analysis.h5) or COCO's results (.json). With --video, poses in netCDF are taken for labels.
     """
-    if kind_of(source) == "poses" or _wants_predictions(source, out):
+    is_poses = kind_of(source) == "poses" and options["video"] is None
+    if is_poses or _wants_predictions(source, out):
         refuse(_OF_LABELS, "to poses")
         _convert_poses(source, out, frame_rate, overwrite)
     else:

@@ -1,6 +1,7 @@
 """``skpose info``: what is in a file."""
 
 from collections import Counter
+from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
 import textwrap
@@ -40,22 +41,30 @@ def _describe(path):
 
 def kind_of(path):
     """Tell what a file holds from its name and its first names inside."""
-    from skpose._sleap_files import is_analysis
+    from skpose._sleap_files import holds_training, is_analysis
 
-    if not path.is_file():
+    if not path.is_file() or holds_hdf5(holds_training)(path):
         return "labels"
     if path.suffix == ".onnx" or holds_hdf5(lambda file: "skpose_format" in file.attrs)(path):
         return "model"
     if holds_hdf5(lambda file: "annotations" in file)(path):
         return "annotation set"
     if path.suffix.lower() == ".json" and begins_with(b"[")(path):
-        return "poses"  # COCO's results
+        return "labels" if _is_label_studio(path) else "poses"  # COCO's results
     if holds_hdf5(is_analysis)(path):
         return "poses"  # what SLEAP exports
     is_labels = path.name.startswith("CollectedData")  # DeepLabCut's
     has_table = holds_hdf5(lambda file: "df_with_missing" in file)
     is_table = path.suffix.lower() in _POSES or has_table(path)
     return "poses" if is_table and not is_labels else "labels"
+
+
+def _is_label_studio(path):
+    from skpose.datasets import find_format
+
+    with suppress(ValueError):
+        return find_format(path) == "labelstudio"
+    return False
 
 
 def _describe_model(path):

@@ -49,7 +49,16 @@ class _ImageSize(click.ParamType):
 
 
 REGION, IMAGE_SIZE = _Region(), _ImageSize()
-LABEL_OPTIONS = ("labelled", "scorer", "category", "individuals", "video_dir", "image_size")
+LABEL_OPTIONS = (
+    "labelled",
+    "scorer",
+    "category",
+    "individuals",
+    "video_dir",
+    "image_dir",
+    "video",
+    "image_size",
+)
 
 
 def refuse(options, why):
@@ -86,17 +95,27 @@ def label_options(command):
             "those of them that can be seen, or all.",
         ),
         click.option("--scorer", help="Who labelled a DeepLabCut project, if there are several."),
-        click.option("--category", help="What to read of a COCO file, if there are several."),
+        click.option("--category", help="What to read of COCO or YOLO, if there are several."),
         click.option(
             "--individuals",
             metavar="each|NAME",
-            help="Of DeepLabCut and SLEAP, where there are several animals in a frame: make a "
-            "sample of each, or read the one of this name.",
+            help="Where there are several animals in a frame: make a sample of each, or read the "
+            "one of this name.",
         ),
         click.option(
             "--video-dir",
             type=click.Path(exists=True, file_okay=False, path_type=Path),
-            help="Where the videos of a SLEAP file are that have been moved.",
+            help="Where the videos of a SLEAP or NWB file are that have been moved.",
+        ),
+        click.option(
+            "--image-dir",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            help="Where the images of COCO or Label Studio are, if not beside the file.",
+        ),
+        click.option(
+            "--video",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="The video that poses are of (netCDF), to take them for labels.",
         ),
         click.option(
             "--image-size",

@@ -95,8 +95,9 @@ def train(labels, model_file, progress, resume, overwrite, **options):
     """Train a network on LABELS and keep it in MODEL_FILE.
 
     LABELS is an annotation set (HDF5), a project of DeepLabCut or Lightning Pose (its folder, its
-    config.yaml or a CollectedData file), a COCO file (JSON) or a SLEAP file (.slp, .pkg.slp). The
-    model is saved every minute while it is trained; Ctrl-C stops and keeps the best epoch.
+    config.yaml or a CollectedData file), a COCO file (JSON), a SLEAP file (.slp, .pkg.slp), a
+    dataset of YOLO-pose (its folder), an export of Label Studio (JSON) or an NWB file. The model is
+    saved every minute while it is trained; Ctrl-C stops and keeps the best epoch.
 
     Images that are larger than the labels need are made smaller for the network; commands that
     predict take images of the original size, and give poses in its pixels.
@@ -154,6 +155,11 @@ def _begin(labels, model_file, options, say):
         n_channels = 1
     of_labels = {name: options[name] for name in LABEL_OPTIONS}
     data = read_labels(labels, options["skeleton"], of_labels, n_channels=n_channels)
+    if options["individuals"] == "each":
+        say(
+            "Each animal is a sample, so an image of several occurs several times, and nothing "
+            "tells the network which to find: crop images to animals first (skpose.individuals)."
+        )
     resizer = _make_resizer(data, options["scale"], options["crop"], say)
     return _make_estimator(data.skeleton, first, path), resizer, data
 

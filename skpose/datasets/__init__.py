@@ -13,6 +13,7 @@ _HOMES = {
     "append_images": "_annotation_changes",
     "change_skeleton": "_annotation_edits",
     "check_labels_path": "_write_labels",
+    "find_format": "_read_labels",
     "find_suspects": "_suspects",
     "fold_annotations": "_annotation_changes",
     "make_poses": "_make_poses",
@@ -21,10 +22,14 @@ _HOMES = {
     "read_annotations": "_annotation_set",
     "read_coco": "_coco",
     "read_deeplabcut": "_deeplabcut",
+    "read_label_studio": "_label_studio",
     "read_labels": "_read_labels",
     "read_lightning_pose": "_lightning_pose",
+    "read_netcdf_labels": "_netcdf_labels",
+    "read_nwb_labels": "_nwb_labels",
     "read_sleap_labels": "_sleap",
     "read_sources": "_annotation_set",
+    "read_yolo": "_yolo",
     "remove_images": "_annotation_edits",
     "rename_bodyparts": "_annotation_edits",
     "split_annotations": "_annotation_edits",
@@ -62,9 +67,15 @@ if TYPE_CHECKING:
     from skpose.datasets._deeplabcut import read_deeplabcut as read_deeplabcut
     from skpose.datasets._hdf5_images import HDF5Images as HDF5Images
     from skpose.datasets._image_files import ImageFiles as ImageFiles
+    from skpose.datasets._label_studio import read_label_studio as read_label_studio
     from skpose.datasets._lightning_pose import read_lightning_pose as read_lightning_pose
     from skpose.datasets._make_poses import make_poses as make_poses
-    from skpose.datasets._read_labels import read_labels as read_labels
+    from skpose.datasets._netcdf_labels import read_netcdf_labels as read_netcdf_labels
+    from skpose.datasets._nwb_labels import read_nwb_labels as read_nwb_labels
+    from skpose.datasets._read_labels import (
+        find_format as find_format,
+        read_labels as read_labels,
+    )
     from skpose.datasets._same_images import match_images as match_images
     from skpose.datasets._sleap import read_sleap_labels as read_sleap_labels
     from skpose.datasets._suspects import find_suspects as find_suspects
@@ -72,6 +83,7 @@ if TYPE_CHECKING:
         check_labels_path as check_labels_path,
         write_labels as write_labels,
     )
+    from skpose.datasets._yolo import read_yolo as read_yolo
 else:
 
     def __getattr__(name):

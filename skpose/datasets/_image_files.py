@@ -180,11 +180,11 @@ def read_image(path):
 
 def _largest(paths):
     """Return the greatest height and the greatest width of image files."""
-    heights, widths = zip(*map(_read_size, paths), strict=True)
+    heights, widths = zip(*map(read_image_size, paths), strict=True)
     return max(heights), max(widths)
 
 
-def _read_size(path):
+def read_image_size(path):
     """Return the (height, width) of an image file, from its head where that is sure."""
     from PIL import Image, UnidentifiedImageError
 

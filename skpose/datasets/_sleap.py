@@ -19,7 +19,7 @@ from skpose.datasets._image_files import ImageFiles
 from skpose.skeleton import Skeleton
 from skpose.video import VideoFrames
 
-__all__ = ["read_sleap_labels"]
+__all__ = ["read_sleap_io", "read_sleap_labels"]
 
 _NUMBERED = re.compile(r"img(\d+)")  # what DeepLabCut, and skpose, call a frame of a video
 
@@ -97,13 +97,44 @@ def read_sleap_labels(
     Files before SLEAP 1.1 count from the corner of the first pixel: they are shifted by half a
     pixel, so that whole numbers are the centres of pixels everywhere.
     """
+    return read_sleap_io(
+        path,
+        load_sleap,
+        what="a SLEAP file",
+        labelled=labelled,
+        individuals=individuals,
+        video_dir=video_dir,
+        skeleton=skeleton,
+        n_channels=n_channels,
+    )
+
+
+def read_sleap_io(path, load, *, what, labelled, individuals, video_dir, skeleton, n_channels):
+    """Read labels that sleap-io loads.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    load : callable
+        Takes the path, and returns sleap-io's labels.
+    what : str
+        What the file is read as, for messages.
+    labelled, individuals, video_dir, skeleton, n_channels
+        As in `read_sleap_labels`.
+
+    Returns
+    -------
+    Bunch
+        That of `read_sleap_labels`.
+    """
     if labelled not in ("annotated", "all"):
         raise ValueError(f"labelled must be 'annotated' or 'all', but was {labelled!r}.")
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
-    with reading(path, "a SLEAP file"):
-        labels = load_sleap(path)
+    with reading(path, what):
+        labels = load(path)
         samples = _collect(labels, labelled, individuals)
         names = list(samples[0].instance.skeleton.node_names)
         own = skeleton_of_sleap(samples[0].instance.skeleton)

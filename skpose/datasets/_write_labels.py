@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from skpose._files import begins_with, check_no_folder, check_output
+from skpose._label_formats import FOLDER, WRITTEN
 from skpose._sleap_files import is_own
 from skpose._types import PathLike
 from skpose.datasets._annotation_changes import check_new, write_annotations
 from skpose.datasets._write_coco import START, images_beside, write_coco
 from skpose.datasets._write_deeplabcut import write_deeplabcut, write_lightning_pose
 from skpose.datasets._write_sleap import write_sleap
+from skpose.datasets._write_yolo import write_yolo
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
 __all__ = ["check_labels_path", "write_labels"]
 
-Format = Literal["deepposekit", "deeplabcut", "lightning_pose", "coco", "sleap"]
+Format = Literal["deepposekit", "deeplabcut", "lightning_pose", "coco", "sleap", "yolo"]
 
 
 def _write_set(path, labels, *, overwrite):
@@ -44,19 +46,20 @@ def _write_set(path, labels, *, overwrite):
     )
 
 
-_ENDINGS = {".h5": "deepposekit", ".json": "coco", ".slp": "sleap", "": "deeplabcut"}
+_BY_ENDING = {
+    **{Path(f"x{ending}").suffix: format for format, ending in WRITTEN.items() if ending},
+    FOLDER: "deeplabcut",
+}
 _WRITERS = {
     "deepposekit": _write_set,
     "deeplabcut": write_deeplabcut,
     "lightning_pose": write_lightning_pose,
     "coco": write_coco,
     "sleap": write_sleap,
+    "yolo": write_yolo,
 }
-# Of files: their ending, and what tells that skpose has written them, so that they may be replaced.
-_FILES = {
-    "coco": (".json", begins_with(START)),
-    "sleap": (".slp", is_own("labels")),
-}
+# What tells that skpose has written a file, so that it may be replaced.
+_IS_OWN = {"coco": begins_with(START), "sleap": is_own("labels")}
 
 
 def write_labels(
@@ -71,13 +74,13 @@ def write_labels(
     ----------
     path : path-like
         ``.h5`` for DeepPoseKit's annotation set, a folder for a project of DeepLabCut or Lightning
-        Pose, ``.json`` for COCO, whose images go into a folder beside it, ``.pkg.slp`` for SLEAP,
-        with the images in it.
+        Pose and for YOLO, ``.json`` for COCO, whose images go into a folder beside it, ``.pkg.slp``
+        for SLEAP, with the images in it.
     labels : Bunch
         What `read_labels` returns: ``images``, ``keypoints``, ``visibility`` and ``skeleton``, and
         where they are known ``videos`` or ``groups``, ``frame_numbers`` and ``filenames``, from
         which images have their names.
-    format : {"deepposekit", "deeplabcut", "lightning_pose", "coco", "sleap"}, default=None
+    format : {"deepposekit", "deeplabcut", "lightning_pose", "coco", "sleap", "yolo"}, default=None
         The format. None: by the ending of `path`; a folder is a DeepLabCut project.
     overwrite : bool, default=False
         Replace the file if it exists, and skpose has written it. Folders, with images that may be a
@@ -104,15 +107,18 @@ def write_labels(
 
     Notes
     -----
-    Coordinates are written as they are, in full: all of these formats count from the centre of the
-    first pixel. COCO's boxes count from its corner, and are written so. sleap-io puts a package
-    together in memory, as large as its PNG files are.
+    Coordinates are written as they are, in full: all of these formats but YOLO count from the
+    centre of the first pixel. COCO's boxes count from its corner, and are written so. YOLO has
+    shares of the image's size, from its corner: they come back to within 1e-9 px, and what lies
+    outside of the image is not labelled, with a warning. Where labels have ``splits``, as
+    `read_yolo` gives them, they stay; else all is for training, and "val", which Ultralytics asks
+    for, is the same.
 
-    What a format has no place for is lost. All but an annotation set lose partners, which are
-    guessed from names when they are read; DeepLabCut, Lightning Pose and SLEAP do not tell an
-    occluded keypoint from one that can be seen; and none but an annotation set one that was looked
-    for in vain from one that nobody has looked at. Lightning Pose has no edges. In DeepLabCut and
-    COCO a bodypart has one parent, or is connected to one.
+    What a format has no place for is lost. All but annotation sets, SLEAP and YOLO lose partners,
+    which are guessed from names when they are read; DeepLabCut, Lightning Pose and SLEAP do not
+    tell an occluded keypoint from one that can be seen; and none but an annotation set one that was
+    looked for in vain from one that nobody has looked at. Lightning Pose has no edges. In
+    DeepLabCut and COCO a bodypart has one parent, or is connected to one.
 
     Examples
     --------
@@ -164,23 +170,24 @@ def check_labels_path(path: PathLike, *, format: str | None = None, overwrite: b
     """
     path = Path(path)
     if format is None:
-        format = _ENDINGS.get(path.suffix.lower())
+        format = _BY_ENDING.get(path.suffix.lower())
     if format is None:
         raise ValueError(
             f"What {path} is to be is not known: labels are written to .h5 (an annotation set), "
-            ".json (COCO), .pkg.slp (SLEAP) or a folder (DeepLabCut). Or give the format."
+            ".json (COCO), .pkg.slp (SLEAP) or a folder (DeepLabCut, or give the format)."
         )
     if format not in _WRITERS:
         raise ValueError(f"format must be one of {', '.join(_WRITERS)}, but was {format!r}.")
     if format == "deepposekit":
         check_new(path, overwrite)
-    elif format in ("deeplabcut", "lightning_pose"):
+    elif WRITTEN[format] == FOLDER:
         check_no_folder(path)
     else:
         if format == "coco":
             check_no_folder(images_beside(path))
-        ending, is_same = _FILES[format]
-        check_output(path, what="Labels", endings=[ending], overwrite=overwrite, is_same=is_same)
+        endings = [Path(f"x{WRITTEN[format]}").suffix]
+        is_same = _IS_OWN[format]
+        check_output(path, what="Labels", endings=endings, overwrite=overwrite, is_same=is_same)
     return format
 
 

@@ -110,7 +110,7 @@ def test_the_format_can_be_stated(tmp_path):
     with pytest.raises(ValueError, match="is not JSON|cannot be read|utf-8"):
         read_labels(path, format="coco")
     with pytest.raises(ValueError, match="format must be one of deepposekit, deeplabcut, light"):
-        read_labels(path, format="yolo")
+        read_labels(path, format="jabs")
 
 
 def write_hdf5(path, *names):

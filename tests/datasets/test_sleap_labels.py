@@ -91,6 +91,7 @@ def test_several_animals(save, skeleton):
     with pytest.raises(ValueError, match="several animals.*each.*the tracks a, b"):
         read_labels(path)
     each = read_labels(path, individuals="each")
+    np.testing.assert_array_equal(each.bboxes[:, :2] + 0.5, np.nanmin(each.keypoints, axis=1))
     assert each.frame_numbers.tolist() == [0, 0, 5]
     assert each.individuals.tolist() == ["a", "b", "b"]
     assert len(each.images) == 3

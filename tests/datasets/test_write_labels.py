@@ -1,6 +1,8 @@
 """Labels in the formats of other programs: what is written is read again, by them too."""
 
 import json
+from pathlib import Path
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,11 +11,13 @@ from sklearn.utils import Bunch
 from skpose import Skeleton
 from skpose._lazy_array import LazyArray
 from skpose.datasets import (
+    make_poses,
     read_annotations,
     read_labels,
     write_annotations,
     write_labels,
 )
+from skpose.datasets._write_images import join_names, name_images
 
 SKELETON = Skeleton(
     ["nose", "ear_left", "ear_right", "1", "Schwänzchen"],
@@ -26,8 +30,10 @@ FORMATS = {
     "lightning_pose": "project",
     "coco": "set.json",
     "sleap": "set.pkg.slp",
+    "yolo": "dataset",
 }
 formats = pytest.mark.parametrize("format", FORMATS)
+pytestmark = pytest.mark.filterwarnings("ignore:.*outside of their images")  # of YOLO
 
 
 def make_labels(n_channels=1):
@@ -57,6 +63,17 @@ def written(tmp_path, format, labels, **options):
     return path
 
 
+def in_order_of_frames(labels):
+    """Labels of YOLO, whose files are sorted by name, in the order of `make_labels`."""
+    names = [Path(name).stem for name in labels.filenames]
+    order = sorted(range(len(names)), key=lambda row: ("fly_2" in names[row], names[row]))
+    return Bunch(
+        images=labels.images[order],
+        keypoints=labels.keypoints[order],
+        visibility=labels.visibility[order],
+    )
+
+
 @formats
 @pytest.mark.parametrize("n_channels", [1, 3])
 def test_what_is_written_is_read_again(tmp_path, format, n_channels):
@@ -67,16 +84,22 @@ def test_what_is_written_is_read_again(tmp_path, format, n_channels):
     if format in ("deeplabcut", "lightning_pose", "sleap"):
         assert len(found.images) == 6  # also one in which nothing is labelled
         kept = np.arange(6)
-    np.testing.assert_array_equal(found.keypoints, labels.keypoints[kept])
+    keypoints, visibility = labels.keypoints[kept], labels.visibility[kept]
+    if format == "yolo":
+        found = in_order_of_frames(found)
+        keypoints[0, 2], visibility[0, 2] = np.nan, 0  # outside of the image
+        np.testing.assert_allclose(found.keypoints, keypoints, rtol=0, atol=1e-9)
+    else:
+        np.testing.assert_array_equal(found.keypoints, keypoints)
     np.testing.assert_array_equal(np.asarray(found.images), labels.images[kept])
-    if format in ("deepposekit", "coco"):
-        np.testing.assert_array_equal(found.visibility, labels.visibility[kept])
+    if format in ("deepposekit", "coco", "yolo"):
+        np.testing.assert_array_equal(found.visibility, visibility)
     own = read_labels(path).skeleton
     assert own.names == SKELETON.names
     assert (own.swap_index == SKELETON.swap_index).all()
     if format != "lightning_pose":
         assert (own.parents == SKELETON.parents).all()
-    if format != "coco":
+    if format not in ("coco", "yolo"):
         assert len(set(found.groups)) == 2  # the videos are told apart
     assert not list(tmp_path.glob(".*"))  # nothing that was temporary
 
@@ -183,6 +206,19 @@ def test_boxes_of_coco_are_counted_from_the_corner(tmp_path):
     assert len(content["annotations"]) == 5
 
 
+def test_pycocotools_reads_what_is_written(tmp_path):
+    coco = pytest.importorskip("pycocotools.coco")
+    labels = make_labels()
+    path = written(tmp_path, "coco", labels)
+    found = coco.COCO(str(path))
+    assert len(found.getImgIds()) == 6
+    rows = [row["keypoints"] for row in found.loadAnns(found.getAnnIds())]
+    table = np.array(rows).reshape(5, 5, 3)
+    is_placed = table[..., 2] > 0
+    kept = labels.keypoints[labels.visibility.any(axis=1)]
+    np.testing.assert_array_equal(table[is_placed][:, :2], kept[is_placed])
+
+
 class Fragile(LazyArray):
     """Images that can be read up to one of them."""
 
@@ -238,7 +274,7 @@ def test_nothing_that_exists_is_replaced_unasked(tmp_path, format):
     ("name", "options", "wrong"),
     [
         ("labels.txt", {}, "is to be is not known"),
-        ("labels.txt", {"format": "yolo"}, "format must be one of"),
+        ("labels.txt", {"format": "nwb"}, "format must be one of"),
         ("labels.txt", {"format": "coco"}, r"end in \.json"),
         ("no/labels.json", {}, "no folder"),
         ("no/project", {}, "no folder"),
@@ -264,29 +300,82 @@ def test_real_labels_go_to_and_fro(data_dir, tmp_path, name, format):
     labels = read_labels(data_dir / name, n_channels=1)
     path = written(tmp_path, format, labels)
     found = read_labels(path, n_channels=1)
+    if format == "yolo":
+        names = join_names(name_images(labels))
+        order = [[Path(name).name for name in found.filenames].index(name) for name in names]
+        assert len(found.images) == len(names)
+        placed = found.keypoints[order]
+        is_there = np.isfinite(placed)
+        assert is_there.sum() >= np.isfinite(labels.keypoints).sum() - 2  # outside
+        np.testing.assert_allclose(placed[is_there], labels.keypoints[is_there], atol=1e-9)
+        found = Bunch(images=found.images[order], keypoints=labels.keypoints)
     np.testing.assert_array_equal(found.keypoints, labels.keypoints)
     rows = np.arange(0, len(labels.images), 20)
     np.testing.assert_array_equal(found.images[rows], labels.images[rows])
 
 
-def test_memory_does_not_grow_with_the_images(tmp_path):
-    tracemalloc = pytest.importorskip("tracemalloc")
+class Many(LazyArray):
+    """As many images as one likes, of 77 kB each."""
 
-    class Many(LazyArray):
-        def __init__(self, n):
-            super().__init__(n, (240, 320, 1))
+    def __init__(self, n):
+        super().__init__(n, (240, 320, 1))
 
-        def _read(self, positions):
-            return np.full((len(positions), 240, 320, 1), 7, dtype=np.uint8)
+    def _read(self, positions):
+        return np.full((len(positions), 240, 320, 1), 7, dtype=np.uint8)
 
+
+@formats
+def test_memory_does_not_grow_with_the_images(tmp_path, format):
     peaks = []
-    for n in (50, 500):
+    for n in (20, 50, 500):  # the first imports what is needed
         labels = Bunch(images=Many(n), keypoints=np.ones((n, 5, 2)), skeleton=SKELETON)
+        (tmp_path / f"{n}").mkdir()
         tracemalloc.start()
-        write_labels(tmp_path / f"{n}", labels)
+        written(tmp_path / f"{n}", format, labels)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] - peaks[0] < 5e6  # 35 MB more are written
+    assert peaks[2] - peaks[1] < 5e6  # 35 MB more are written
+
+
+def test_a_dataset_of_yolo_as_it_is_on_the_disk(tmp_path):
+    yaml = pytest.importorskip("yaml")
+    labels = make_labels()
+    labels.images = np.zeros((6, 12, 20, 1), dtype=np.uint8)
+    labels.keypoints[0] = [(-0.5, -0.5), (19.5, 11.5), (4, 2.5), (20, 2), (np.nan, np.nan)]
+    labels.visibility[0] = [2, 1, 2, 2, -1]
+    labels["splits"] = np.array(["train"] * 3 + ["val"] * 3)
+    with pytest.warns(UserWarning, match="1 keypoints lie outside"):
+        project = written(tmp_path, "yolo", labels)
+    first = (project / "train" / "labels" / "fly_img0000000.txt").read_text().split()
+    assert [float(number) for number in first[:5]] == [0, 0.5, 0.5, 1, 1]  # within the image
+    assert first[5:] == (
+        ["0.0", "0.0", "2", "1.0", "1.0", "1", "0.225", "0.25", "2"] + ["0.0", "0.0", "0"] * 2
+    )
+    assert (project / "val" / "labels" / "fly_2_img0000001.txt").read_text() == ""  # no label
+    description = yaml.safe_load((project / "data.yaml").read_text(encoding="utf-8"))
+    assert description["kpt_shape"] == [5, 3]
+    assert description["flip_idx"] == [0, 2, 1, 3, 4]
+    assert description["val"] == "val/images"
+    assert sorted(set(read_labels(project).splits)) == ["train", "val"]
+
+
+def test_names_of_one_folder_stay_apart():
+    assert join_names([("a_b", "c.png"), ("a", "b_c.png"), ("A", "b_c.png")]) == [
+        "a_b_c.png",
+        "a_b_c_2.png",
+        "A_b_c_3.png",
+    ]
+
+
+def test_sleap_io_reads_a_dataset_of_yolo(tmp_path):
+    sleap_io = pytest.importorskip("sleap_io")
+    labels = make_poses(3, image_size=(24, 32), random_state=0, return_bunch=True)
+    path = written(tmp_path, "yolo", labels)
+    theirs = sleap_io.load_ultralytics(str(path))
+    assert theirs.skeleton.node_names == list(labels.skeleton.names)
+    places = np.stack([frame[0].numpy() for frame in theirs])
+    found = read_labels(path).keypoints  # also by name
+    np.testing.assert_allclose(places - 0.5, found, atol=1e-6)  # which it does not take off
 
 
 def test_guesses_of_a_set_are_no_labels(tmp_path):
