@@ -127,7 +127,8 @@ def reading(path, what):
         raise
     except Exception as error:
         is_ours = isinstance(error, ValueError) and str(path) in str(error)
-        if is_ours or getattr(error, "errno", None) is not None:
+        # EINVAL: of a place in the file that there is not, to which a damaged one leads.
+        if is_ours or getattr(error, "errno", None) not in (None, errno.EINVAL):
             raise
         said = str(error).rstrip(".") or "no more is known"
         said = said if isinstance(error, ValueError) else f"{type(error).__name__}, {said}"

@@ -130,6 +130,8 @@ def read_label_studio(
     with reading(path, "an export of Label Studio"):
         tasks = json.loads(path.read_text(encoding="utf-8-sig"))
         animals = [animal for task in tasks for animal in _animals(task, path)]
+        names = list(dict.fromkeys(name for animal in animals for name in animal.points))
+        own = Skeleton.from_names(names, guess_swaps=guess_swaps) if names else None
     if not animals:
         raise ValueError(f"{path} has no keypoints.")
     files = [_find(animal.image, path, image_dir) for animal in animals]
@@ -138,9 +140,7 @@ def read_label_studio(
             f"{path} has images with several animals, but a pose is estimated for one. "
             'individuals="each" makes a sample of each animal.'
         )
-    names = list(dict.fromkeys(name for animal in animals for name in animal.points))
-    if skeleton is None:
-        skeleton = Skeleton.from_names(names, guess_swaps=guess_swaps)
+    skeleton = own if skeleton is None else skeleton
     places_among(skeleton.names, names, path)  # else an error
     nowhere = (np.nan, np.nan)
     keypoints = np.array(

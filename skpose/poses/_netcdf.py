@@ -23,7 +23,10 @@ def read_netcdf(path):
         file.seek(0)
         # Others need h5netcdf or netcdf4. SciPy leaves a damaged file open, but not one of ours.
         source, engine = (file, _ENGINE) if is_classic else (path, None)
-        poses = check_poses(xr.load_dataset(source, engine=engine, decode_times=False))
+        try:
+            poses = check_poses(xr.load_dataset(source, engine=engine, decode_times=False))
+        except MemoryError as error:
+            raise ValueError("it declares more data than memory holds") from error
     if poses["frame"].dtype.kind in "iu":
         poses = poses.assign_coords(frame=poses["frame"].astype(np.int64))
     if poses.attrs.get("time_unit") == "frames":

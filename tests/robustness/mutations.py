@@ -160,6 +160,74 @@ def _coco(folder):
     return path, read
 
 
+def _yolo(folder, *, description=False):
+    from skpose.datasets import make_poses, read_yolo, write_labels
+
+    labels = make_poses(2, image_size=32, random_state=0, return_bunch=True)
+    dataset = write_labels(folder / "yolo", labels, format="yolo")
+
+    def read():
+        data = read_yolo(dataset)
+        return [np.asarray(data.images), data.keypoints, data.skeleton.to_dict()]
+
+    if description:
+        return dataset / "data.yaml", read
+    return next((dataset / "train" / "labels").iterdir()), read
+
+
+def _yolo_description(folder):
+    return _yolo(folder, description=True)
+
+
+def _label_studio(folder):
+    import cv2
+
+    from skpose.datasets import read_label_studio
+
+    cv2.imwrite(str(folder / "a.png"), np.full((6, 8), 7, np.uint8))
+    regions = [
+        {
+            "id": name,
+            "type": "keypointlabels",
+            "original_width": 8,
+            "original_height": 6,
+            "image_rotation": 0,
+            "value": {"x": 12.5, "y": 50.0, "keypointlabels": [name]},
+        }
+        for name in ("nose", "tail")
+    ]
+    task = {"id": 7, "data": {"image": "a.png"}, "annotations": [{"result": regions}]}
+    path = folder / "export.json"
+    path.write_text(json.dumps([task]))
+
+    def read():
+        data = read_label_studio(path)
+        return [np.asarray(data.images), data.keypoints, data.skeleton.to_dict()]
+
+    return path, read
+
+
+def _nwb_labels(folder):
+    from helpers import write_video
+    import sleap_io
+
+    from skpose.datasets import read_nwb_labels
+
+    video = write_video(folder / "fly.mp4", np.zeros((4, 16, 16, 3), np.uint8))
+    opened = sleap_io.Video.from_filename(str(video))
+    skeleton = sleap_io.Skeleton(["nose", "tail"])
+    instance = sleap_io.Instance.from_numpy(np.array([[1.0, 2.0], [3.0, 4.0]]), skeleton=skeleton)
+    frame = sleap_io.LabeledFrame(video=opened, frame_idx=1, instances=[instance])
+    path = folder / "labels.nwb"
+    sleap_io.save_nwb(sleap_io.Labels([frame], videos=[opened], skeletons=[skeleton]), path)
+
+    def read():
+        data = read_nwb_labels(path)
+        return [np.asarray(data.images), data.keypoints, data.skeleton.to_dict()]
+
+    return path, read
+
+
 def _skeleton(folder):
     from skpose import Skeleton
 
@@ -173,7 +241,7 @@ def _poses(folder, ending):
     from skpose.poses import from_numpy, read_poses, write_poses
 
     keypoints = np.random.default_rng(0).uniform(0, 90, (12, 3, 2))
-    poses = from_numpy(keypoints, np.full((12, 3), 0.5), names=["a", "b", "c"])
+    poses = from_numpy(keypoints, np.full((12, 3), 0.5), names=["a", "b", "c"], frame_rate=25)
     path = write_poses(folder / f"poses{ending}", poses)
 
     def read():
@@ -193,6 +261,26 @@ def _poses_hdf5(folder):
 
 def _poses_npz(folder):
     return _poses(folder, ".npz")
+
+
+def _poses_netcdf(folder):
+    return _poses(folder, ".nc")
+
+
+def _poses_nwb(folder):
+    return _poses(folder, ".nwb")
+
+
+def _poses_sleap(folder):
+    return _poses(folder, ".slp")
+
+
+def _poses_analysis(folder):
+    return _poses(folder, ".analysis.h5")
+
+
+def _poses_coco(folder):
+    return _poses(folder, ".json")
 
 
 def _tracks(folder):
@@ -331,10 +419,19 @@ READERS = {
     "DeepLabCut csv": _deeplabcut_csv,
     "DeepLabCut hdf5": _deeplabcut_hdf5,
     "COCO": _coco,
+    "YOLO": _yolo,
+    "YOLO description": _yolo_description,
+    "Label Studio": _label_studio,
+    "NWB labels": _nwb_labels,
     "skeleton": _skeleton,
     "poses csv": _poses_csv,
     "poses hdf5": _poses_hdf5,
     "poses npz": _poses_npz,
+    "poses netCDF": _poses_netcdf,
+    "poses NWB": _poses_nwb,
+    "poses SLEAP": _poses_sleap,
+    "poses analysis": _poses_analysis,
+    "poses COCO": _poses_coco,
     "tracks": _tracks,
     "SLEAP": _sleap,
     "SLEAP package": _sleap_package,
