@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path, PureWindowsPath
 import re
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from skpose._files import name_with_size, reading
+from skpose._hdf5 import check_sound
 from skpose._lazy_array import LazyArray, join_rows, select_rows
 from skpose._opencv import with_channels
 from skpose._sleap_files import import_sleap_io, load_sleap, skeleton_of_sleap
@@ -226,7 +228,7 @@ def _open(labels, samples, path, video_dir, n_channels):
     files = {
         labels.videos[place].filename: Path(video.images.path)
         for place, video in videos.items()
-        if isinstance(video.images, VideoFrames)
+        if isinstance(video.images, VideoFrames | _HDF5Video)
     }
     _check_apart(files, path)
     sizes = [images.shape[1:] for images in sources]
@@ -288,7 +290,8 @@ def _row_of(frame, video, path):
 
 def _open_video(video, path, video_dir, n_channels):
     """Open what SLEAP calls a video: a file, a list of images, or images in the labels' file."""
-    name, dataset = video.filename, (video.backend_metadata or {}).get("dataset")
+    name, about = video.filename, video.backend_metadata or {}
+    dataset = about.get("dataset")
     if isinstance(name, list):
         files = [_find(file, path, video_dir) for file in name]
         _check_apart(dict(zip(name, files, strict=True)), path)
@@ -296,15 +299,17 @@ def _open_video(video, path, video_dir, n_channels):
         return _Video(images, None, files[0].parent.name, files[0].parent.name, name)
     if dataset and Path(name).resolve() == path.resolve():
         return _open_embedded(video, dataset, path, n_channels)
-    if dataset:
-        raise ValueError(f"{path} is of {name}, a video in HDF5, which is not read.")
     file = _find(name, path, video_dir)
+    if dataset:
+        check_sound(file, what="a video in HDF5")
+        images = _HDF5Video(file, dataset, n_channels, about)
+        return _Video(images, None, file.name, name_with_size(file))
     images = VideoFrames(file, n_channels=n_channels or 3)
     return _Video(images, None, file.name, name_with_size(file))
 
 
 def _open_embedded(video, dataset, path, n_channels):
-    images = _EmbeddedImages(path, dataset, n_channels)
+    images = _HDF5Video(path, dataset, n_channels)
     name = path if video.source_video is None else video.source_video.filename
     files = name if isinstance(name, list) else None
     name = PureWindowsPath(name).name if files is None else PureWindowsPath(files[0]).parent.name
@@ -345,25 +350,52 @@ def _find(name, path, video_dir):
     )
 
 
-class _EmbeddedImages(LazyArray):
-    """The images that a ``.pkg.slp`` file has in it."""
+class _HDF5Video(LazyArray):
+    """Images in an HDF5 file: those that a ``.pkg.slp`` file has in it, or a whole video.
 
-    def __init__(self, path, dataset, n_channels):
-        self._path, self._dataset = str(path), dataset
-        with reading(path, "images of a SLEAP file"):
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    dataset : str
+        Where in the file.
+    n_channels : {1, 3} or None
+        The channels to read.
+    about : dict, default={}
+        What the labels say of a whole video: the order of its axes ("input_format"), and whether
+        pixels that are all 0 to 1 are shares of white ("convert_range").
+    """
+
+    def __init__(self, path, dataset, n_channels, about=MappingProxyType({})):
+        self.path, self._dataset = str(path), dataset
+        self._axes = about.get("input_format") or "channels_last"
+        self._may_be_shares = bool(about.get("convert_range"))
+        with reading(path, "images of SLEAP"):
             video = self._open()
-            self.frames = [int(frame) for frame in video.backend.frame_map]  # of the video it was
+            numbers = list(video.backend.frame_map) or range(len(video))
+            self.frames = [int(frame) for frame in numbers]  # of the video it was
             first = np.asarray(video[self.frames[0]])
         super().__init__(len(self.frames), (*first.shape[:2], n_channels or first.shape[2]))
 
     def _open(self):
-        return import_sleap_io().load_video(self._path, dataset=self._dataset)
+        return import_sleap_io().load_video(
+            self.path, dataset=self._dataset, input_format=self._axes
+        )
 
     def _read(self, positions):
-        with reading(self._path, "images of a SLEAP file"):
+        with reading(self.path, "images of SLEAP"):
             video = self._open()
-            frames = [np.asarray(video[self.frames[i]]) for i in positions]
+            frames = [self._as_uint8(np.asarray(video[self.frames[i]])) for i in positions]
             return np.stack([with_channels(frame, self._row_shape[2]) for frame in frames])
+
+    def _as_uint8(self, pixels):
+        if pixels.dtype == np.uint8:
+            return pixels
+        if self._may_be_shares and pixels.max() <= 1:
+            pixels = np.rint(255 * pixels)
+        if not (np.isin(pixels, np.arange(256))).all():
+            raise ValueError("its pixels are no whole numbers from 0 to 255, nor from 0 to 1")
+        return pixels.astype(np.uint8)
 
 
 def _filled(images, shape):

@@ -1,3 +1,5 @@
+import json
+
 import h5py
 from helpers import write_video
 import numpy as np
@@ -5,7 +7,7 @@ from numpy.lib.recfunctions import repack_fields
 import pytest
 
 from skpose import Skeleton
-from skpose.datasets import read_labels, read_sleap_labels
+from skpose.datasets import read_labels, read_sleap_labels, write_labels
 from skpose.video import VideoFrames
 
 sio = pytest.importorskip("sleap_io")
@@ -227,6 +229,64 @@ def test_what_is_no_sleap_file(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(ValueError, match=r"labels\.slp"):
         read_sleap_labels(path)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "axes"),
+    [
+        (np.arange(2 * 4 * 6, dtype=np.uint8).reshape(2, 4, 6, 1), "channels_last"),
+        (np.arange(2 * 4 * 6, dtype=np.int32).reshape(2, 1, 6, 4), "channels_first"),
+        (np.arange(2 * 4 * 6).reshape(2, 4, 6, 1) % 5 == 0, "channels_last"),  # shares of white
+    ],
+)
+def test_videos_in_hdf5(save, skeleton, tmp_path, pixels, axes):
+    with h5py.File(tmp_path / "movie.h5", "w") as file:
+        file["movie"] = pixels.astype(np.float64) if pixels.dtype == bool else pixels
+    path = save({1: [instance(skeleton, 1)]})
+    with h5py.File(path, "r+") as file:
+        about = {
+            "filename": "C:/lab/movie.h5",
+            "dataset": "/movie",
+            "input_format": axes,
+            "convert_range": True,
+        }
+        del file["videos_json"]
+        file["videos_json"] = [np.bytes_(json.dumps({"backend": about}))]
+    found = read_labels(path)
+    last = pixels.transpose(0, 3, 2, 1) if axes == "channels_first" else pixels
+    expected = 255 * last if pixels.dtype == bool else last
+    np.testing.assert_array_equal(found.images, expected[1:])
+    assert found.groups.tolist() == ["movie.h5"]
+    with h5py.File(tmp_path / "movie.h5", "r+") as file:
+        del file["movie"]
+        file["movie"] = pixels + 0.5
+    with pytest.raises(ValueError, match="no whole numbers from 0 to 255"):
+        np.asarray(read_labels(path).images)
+
+
+@pytest.mark.parametrize(("name", "shift"), [("midpoint", 0.0), ("legacy", 0.5)])
+def test_the_grid_whose_places_are_known(data_dir, tmp_path, name, shift):
+    places = np.array([[[-0.5, -0.5], [0.0, 0.0], [-0.5, 0.5]]]) - shift
+    labels = read_labels(data_dir / "sleap" / f"test_grid_labels.{name}.h5")
+    np.testing.assert_array_equal(labels.keypoints, places)
+    assert labels.images[0].tolist() == [  # red grows to the right, the others downwards
+        [[0, 0, 0], [255, 0, 0]],
+        [[0, 255, 255], [255, 255, 255]],
+    ]
+    for format, out in (
+        ("deepposekit", "set.h5"),
+        ("deeplabcut", "project"),
+        ("lightning_pose", "lightning_pose"),
+        ("coco", "set.json"),
+        ("sleap", "set.pkg.slp"),
+    ):
+        found = read_labels(write_labels(tmp_path / out, labels, format=format))
+        # (-1, -1) is no place in an annotation set, and moved by the least that a number can be
+        np.testing.assert_allclose(found.keypoints, places, rtol=0, atol=1e-15)
+        np.testing.assert_array_equal(np.asarray(found.images), np.asarray(labels.images))
+    if not shift:  # else they lie outside of the image
+        found = read_labels(write_labels(tmp_path / "yolo", labels, format="yolo"))
+        np.testing.assert_array_equal(found.keypoints, places)
 
 
 def test_real_files(data_dir):
