@@ -3,6 +3,7 @@
 import numpy as np
 
 from skpose._checks import check_keypoints
+from skpose.datasets._annotation_journal import as_stored
 from skpose.datasets._annotation_layout import Labels
 from skpose.skeleton import Skeleton
 
@@ -34,10 +35,11 @@ def check_labels(
     occluded = _check_marks("occluded", occluded, shape)
     if (occluded & (is_nan | ~annotated)).any():
         raise ValueError("occluded marks keypoints that are not annotated, or are NaN.")
-    coordinates = np.where(is_nan[..., np.newaxis], -1.0, keypoints)
     source = _check_source(videos, frame_numbers, n_samples)
     annotators = _check_annotators(annotators, annotated)
-    return Labels(coordinates, annotated, np.full(shape, np.nan), occluded, annotators, *source)
+    return Labels(
+        as_stored(keypoints), annotated, np.full(shape, np.nan), occluded, annotators, *source
+    )
 
 
 def _check_annotators(annotators, annotated):

@@ -252,9 +252,9 @@ def apply_edits(journal, labels, path):
         )
     names = np.array([state for state, *_ in journal.edits.values()])
     numbers = np.full((len(where), 3), np.nan)
-    numbers[:, :2] = -1.0
     for row, (_, *values) in zip(numbers, journal.edits.values(), strict=True):
         row[: len(values)] = values
+    numbers[:, :2] = as_stored(numbers[:, :2])
     where = tuple(where.T)
     is_label, is_hidden = np.isin(names, ["placed", "hidden", "absent"]), names == "hidden"
     is_same = (labels.coordinates[where] == numbers[:, :2]).all(axis=1)
@@ -265,6 +265,16 @@ def apply_edits(journal, labels, path):
     labels.annotators[where] = np.where(is_label, people, "")
     labels.coordinates[where], labels.confidence[where] = numbers[:, :2], numbers[:, 2]
     labels.annotated[where], labels.occluded[where] = is_label, is_hidden
+
+
+def as_stored(keypoints):
+    """Return keypoints as sets have them, in which (-1, -1) stands for none.
+
+    A keypoint that lies there is moved by the least that a number can be.
+    """
+    is_there = (keypoints == -1).all(axis=-1, keepdims=True)
+    keypoints = np.where(is_there, np.nextafter(-1.0, 0.0), keypoints)
+    return np.where(np.isnan(keypoints).any(axis=-1, keepdims=True), -1.0, keypoints)
 
 
 def person_of(by):

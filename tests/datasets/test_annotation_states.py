@@ -148,3 +148,15 @@ def test_a_damaged_frame_source_is_told(path):
         file["frame_source"] = np.zeros((3, 2), dtype=np.int32)
     with pytest.raises(ValueError, match="'frame_source' has shape"):
         read_annotations(path)
+
+
+def test_a_keypoint_at_the_place_that_stands_for_none_stays(tmp_path):
+    X, y = np.zeros((2, 8, 8, 1), dtype=np.uint8), np.full((2, 1, 2), -1.0)
+    write_annotations(tmp_path / "set.h5", X, y[:, :1] + 1, skeleton=Skeleton(["head"]))
+    update_annotations(tmp_path / "set.h5", [1], y[:1])  # in the journal
+    for path in (tmp_path / "set.h5", tmp_path / "new.h5"):
+        if path.name == "new.h5":
+            write_annotations(path, X, y, skeleton=Skeleton(["head"]))
+        found = read_annotations(path)
+        np.testing.assert_allclose(found.keypoints[1], y[1], rtol=0, atol=1e-15)
+        assert found.visibility[1].tolist() == [2]
