@@ -252,3 +252,40 @@ def _draw_memory(ax, rows):
     side = next(iter(rows.values()))["side"]
     ax.set(xlabel=f"frames of {side} px predicted", ylabel="resident memory (MiB)")
     ax.legend(frameon=False, fontsize="small")
+
+
+def draw_annotator(results):
+    """Draw what the simulated annotator did, as shares, waiting and errors, a group for each set.
+
+    Parameters
+    ----------
+    results : dict of str to dict
+        Of each set, what was measured of each kind of run.
+    """
+    kinds = list(dict.fromkeys(kind for rows in results.values() for kind in rows))
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4.4), layout="constrained")
+    panels = (
+        ("share", "actions, as a share of labelling from nothing", 1, 1 / 3),
+        ("error_px", "mean error of the labels (px)", 1, 1),
+        ("waiting_s", "waiting for the model (minutes)", 60, None),
+    )
+    width = 0.8 / len(kinds)
+    for ax, (name, title, unit, aim) in zip(axes, panels, strict=True):
+        for place, (kind, color) in enumerate(
+            zip(kinds, (BLUE, GREEN, ORANGE, RED, PURPLE), strict=False)
+        ):
+            at = [
+                (i + (place - (len(kinds) - 1) / 2) * width, rows[kind][name] / unit)
+                for i, rows in enumerate(results.values())
+                if kind in rows
+            ]
+            ax.bar(*zip(*at, strict=True), width=0.9 * width, color=color, label=kind)
+        if aim is not None:
+            ax.axhline(aim, color=BLACK, linewidth=1, linestyle="--")
+            ax.text(len(results) - 0.55, aim, "aim", va="bottom", ha="right", fontsize="small")
+        ax.set_xticks(range(len(results)), results)
+        ax.set_title(title, loc="left", fontsize="medium")
+        tidy(ax)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(kinds), frameon=False)
+    save_figure(figure, "annotator")

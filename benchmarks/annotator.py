@@ -11,7 +11,7 @@ does going to the next frame. ``choice`` says which frames come next: those that
 or those that the model is least sure of. ``error_px`` is how far the labels that result are from
 the truth, in the mean; those that were placed by hand are exact. Waiting is the time from the press
 of "Train" until the last guess is there. Needs a quiet machine; what is in
-``results/annotator.json`` is not repeated.
+``results/annotator.json`` is not repeated. ``--draw`` draws that.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import tempfile
 import time
 from urllib.parse import urlsplit
 
+from _figures import draw_annotator
 from _rows import merge_rows, read_rows
 import httpx
 import numpy as np
@@ -147,7 +148,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sets", nargs="*", default=list(SETS), help=f"of {', '.join(SETS)}")
     parser.add_argument("--run", nargs="*", choices=RUNS, default=RUNS)
+    parser.add_argument("--draw", action="store_true", help="draw what has been measured")
     arguments = parser.parse_args()
+    if arguments.draw:
+        draw_annotator({name: read_rows("annotator", name) for name in SETS})
+        return
     for kind in arguments.run:
         batch, choice, minutes = kind.split()
         for name in arguments.sets:
