@@ -16,8 +16,9 @@ The conventions of every array, said once:
 - `Skeleton`: names of the bodyparts, a parent for each (or none), a left/right partner for each.
 
 The way of an image: ``poses, video -> datasets -> preprocessing, augment -> targets -> models ->
-layers -> metrics -> saving -> runtime -> estimator -> plot -> video_poses -> sampling ->
-individuals -> annotate``. Names are loaded when they are first used, so ``import skpose`` is quick.
+layers -> metrics -> saving -> runtime -> estimator -> two_stage -> plot -> video_poses ->
+sampling -> individuals -> annotate``. Names are loaded when they are first used, so ``import
+skpose`` is quick.
 """
 
 from importlib import import_module as _import_module
@@ -48,6 +49,7 @@ _SUBPACKAGES = {
     "saving",
     "skeleton",
     "targets",
+    "two_stage",
     "video",
     "video_poses",
 }
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
         saving as saving,
         skeleton as skeleton,
         targets as targets,
+        two_stage as two_stage,
         video as video,
         video_poses as video_poses,
     )

@@ -42,6 +42,7 @@ WAY = [
     {"_predictor", "saving"},
     {"baseline", "runtime"},
     {"estimator"},
+    {"two_stage"},
     {"plot"},
     {"video_poses"},
     {"sampling"},

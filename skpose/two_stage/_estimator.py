@@ -1,0 +1,348 @@
+"""An estimator of two, the first of which tells the second where to look."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, Literal, Self, overload
+
+import joblib
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skpose._boxes import box_sides
+from skpose._messages import tell
+from skpose._predictor import KeypointRegressorMixin, Predictor
+from skpose._types import Images, ImageSize, RandomState
+from skpose.base import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    batch_slices,
+    check_image_size,
+    check_keypoints,
+    fit_context,
+)
+from skpose.estimator import PoseEstimator
+from skpose.preprocessing import ImageBatch, ImageCropper, ImageResizer, bounding_box_centers
+from skpose.skeleton import Skeleton
+
+__all__ = ["TwoStageEstimator"]
+
+_LENGTH = 32.0  # pixels that the animal keeps in the small image
+_SIDE = 96.0  # pixels that the small image's shorter side keeps
+_STEP = 32  # crops are as large as a multiple of this, which suits networks
+_HALF = 0.5  # share of the bodyparts that must be labelled to tell where the animal's middle is
+_AT_ONCE = 8  # frames that are held in memory at full size
+_SEED_END = 2**31 - 1
+
+
+class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
+    """Poses in large frames: where the animal is, in a small image, then its pose in a crop.
+
+    A frame that is much larger than the animal costs a network most of its time on what is not the
+    animal. So a first estimator finds its middle in a small copy of the frame, and a second its
+    bodyparts in a crop around that, with the pixels as they are.
+
+    Parameters
+    ----------
+    coarse : estimator, default=None
+        Finds one keypoint, the middle of the animal, in frames that were made smaller. None:
+        ``PoseEstimator()``.
+    fine : estimator, default=None
+        Finds the bodyparts in crops. None: ``PoseEstimator()``. A skeleton is given to it:
+        ``fine=PoseEstimator(skeleton=skeleton)``.
+    scale : float or "auto", default="auto"
+        Pixels of the small image per pixel of the frame, at most 1. "auto": so that the animal is
+        32 pixels long in the median, and the shorter side of the image at least 96.
+    box_size : int, tuple of int or "auto", default="auto"
+        (height, width) of the crops in pixels, or their side. "auto": as large as the animal is at
+        its largest, wherever it points, with `margin`.
+    margin : float, default=0.25
+        By which part of the animal's size crops are larger, and by how much of it the middles are
+        moved at random in training, as the first estimator will err.
+    random_state : int, RandomState or None, default=None
+        What the crops for training, and those estimators without a `random_state` of their own,
+        depend on. The two of them keep the same frames back.
+    verbose : int, default=0
+        1: say what was chosen. The progress of each is told by its own `verbose`.
+
+    Attributes
+    ----------
+    coarse_, fine_ : estimator
+        The fitted estimators.
+    resizer_ : ImageResizer
+        What makes frames smaller for the first.
+    box_size_ : tuple of (height, width)
+        Size of the crops.
+    n_keypoints_ : int
+        Number of bodyparts.
+    image_shape_ : tuple of (height, width, n_channels)
+        Shape of the frames in `fit`; those to predict may be of another size.
+
+    Raises
+    ------
+    ValueError
+        Before any training, if no image has two labelled bodyparts, from which sizes are read, or
+        parameters do not fit together.
+
+    See Also
+    --------
+    PoseEstimator : One network that sees the whole image.
+    skpose.preprocessing.ImageCropper : Crops around places that are known.
+
+    Notes
+    -----
+    An animal's middle is that of the box that bounds its labelled bodyparts. Images in which fewer
+    than half of them are labelled do not tell the first estimator where it is.
+
+    A bodypart's confidence is the lower one of the two estimators', so that it says so where the
+    first one looks at the wrong place.
+
+    The two stages are those of top-down pose estimation, for one animal: Pereira, T. D. et al.
+    SLEAP. Nature Methods 19, 486-495 (2022).
+
+    Examples
+    --------
+    >>> from skpose import PoseEstimator
+    >>> from skpose.datasets import make_poses
+    >>> from skpose.models import LEAP
+    >>> from skpose.two_stage import TwoStageEstimator
+    >>> X, y = make_poses(8, image_size=64, random_state=0)
+    >>> small = PoseEstimator(LEAP(filters=4), max_epochs=1)
+    >>> estimator = TwoStageEstimator(small, small, random_state=0).fit(X, y)
+    >>> estimator.predict(X).shape == y.shape
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "coarse": [HasMethods(["fit", "predict"]), None],
+        "fine": [HasMethods(["fit", "predict"]), None],
+        "scale": [Interval(Real, 0, 1, closed="right"), StrOptions({"auto"})],
+        "box_size": [Interval(Real, 1, None, closed="left"), tuple, list, StrOptions({"auto"})],
+        "margin": [Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        coarse: Any = None,
+        fine: Any = None,
+        *,
+        scale: float | Literal["auto"] = "auto",
+        box_size: ImageSize | Literal["auto"] = "auto",
+        margin: float = 0.25,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
+        self.coarse = coarse
+        self.fine = fine
+        self.scale = scale
+        self.box_size = box_size
+        self.margin = margin
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @property
+    def skeleton(self) -> Skeleton | None:
+        """The bodyparts, as the second estimator knows them."""
+        return getattr(getattr(self, "fine_", self.fine), "skeleton", None)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Images,
+        y: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        visibility: ArrayLike | None = None,
+    ) -> Self:
+        """Train both estimators, the first one first.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 frames, which may stay on disk.
+        y : array-like of shape (n_samples, n_keypoints, 2)
+            (x, y) in pixels of X; NaN: not labelled, which does not count.
+        groups : array-like of shape (n_samples,), default=None
+            The video of each frame, say: those of one group are all trained on or all kept back.
+        visibility : array-like of shape (n_samples, n_keypoints), default=None
+            As `PoseEstimator.fit` takes it.
+
+        Returns
+        -------
+        self : TwoStageEstimator
+        """
+        batch = ImageBatch.wrap(X)
+        y = check_keypoints(y, n_samples=len(batch), name="y")
+        generator = check_random_state(self.random_state)
+        seed = int(generator.randint(_SEED_END))
+        keypoints = batch.to_batch(y)
+        resizer = ImageResizer(scale=self._choose_scale(keypoints, batch.image_size)).fit(batch)
+        box_size, shift = self._choose_box(keypoints)
+        tell(
+            f"The animal is looked for in frames of {self._small_size(resizer, batch)} pixels, and "
+            f"its bodyparts in crops of {box_size[0]} x {box_size[1]}.",
+            self.verbose,
+        )
+        self.image_shape_ = tuple(batch.shape[1:])
+        self.n_keypoints_ = y.shape[1]
+        self.resizer_, self.box_size_ = resizer, box_size
+        options = {"groups": groups, "visibility": visibility}
+        self.coarse_ = self._fit_coarse(batch, keypoints, seed, groups)
+        self.fine_ = self._fit_fine(batch, keypoints, y, shift, generator, seed, **options)
+        return self
+
+    def _choose_scale(self, keypoints, image_size):
+        if self.scale != "auto":
+            return float(self.scale)
+        lengths = box_sides(keypoints).max(axis=1)
+        lengths = lengths[lengths > 0]
+        if not len(lengths):
+            raise ValueError(
+                "No image has two labelled bodyparts, so the size of the animal is not known. "
+                "Give scale and box_size, or label more."
+            )
+        return min(1.0, max(_LENGTH / float(np.median(lengths)), _SIDE / min(image_size)))
+
+    def _choose_box(self, keypoints):
+        """Return the size of crops, and how far their middles are moved in training, in pixels."""
+        half = float(box_sides(keypoints).max(initial=0)) / 2
+        shift = self.margin * half
+        if self.box_size != "auto":
+            return check_image_size(self.box_size, "box_size"), shift
+        side = _STEP * max(1, int(np.ceil(2 * (half + shift) / _STEP)))
+        return (side, side), shift
+
+    @staticmethod
+    def _small_size(resizer, batch):
+        height, width = resizer.transform(batch[:1]).image_size
+        return f"{height} x {width}"
+
+    def _fit_coarse(self, batch, keypoints, seed, groups):
+        """Train where the animal's middle is, in small images."""
+        middles = bounding_box_centers(keypoints)
+        is_told = np.isfinite(keypoints).all(axis=2).mean(axis=1) >= _HALF
+        middles[~is_told] = np.nan
+        coarse = _with_seed(PoseEstimator() if self.coarse is None else clone(self.coarse), seed)
+        options = {} if groups is None else {"groups": groups}
+        small = self.resizer_.transform(batch)
+        return coarse.fit(small, batch.to_user(middles[:, np.newaxis]), **options)
+
+    def _fit_fine(self, batch, keypoints, y, shift, generator, seed, **options):
+        """Train the bodyparts in crops around places beside the animal's middle."""
+        middles = bounding_box_centers(keypoints)
+        rows = np.flatnonzero(np.isfinite(middles).all(axis=1))
+        middles = middles[rows] + generator.uniform(-shift, shift, (len(rows), 2))
+        fine = _with_seed(PoseEstimator() if self.fine is None else clone(self.fine), seed)
+        frames = batch[rows]
+        options = {
+            name: np.asarray(value)[rows] for name, value in options.items() if value is not None
+        }
+        return fine.fit(self._crop(frames, middles), y[rows], **options)
+
+    def _crop(self, frames, middles):
+        """Return crops around places in pixels of the batch."""
+        centers = frames.to_user(middles[:, np.newaxis])[:, 0]
+        cropper = ImageCropper(box_size=self.box_size_, outside="pad")
+        return cropper.fit(frames).transform(frames, centers)
+
+    @overload
+    def predict(
+        self, X: Images, *, return_confidence: Literal[False] = False, batch_size: int | None = None
+    ) -> NDArray[np.float64]: ...
+
+    @overload
+    def predict(
+        self, X: Images, *, return_confidence: Literal[True], batch_size: int | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+    def predict(
+        self, X: Images, *, return_confidence: bool = False, batch_size: int | None = None
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Find the bodyparts in frames.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 frames, of any size, with as many channels as in `fit`.
+        return_confidence : bool, default=False
+            Whether to give the confidences too.
+        batch_size : int, default=None
+            How many frames are read at a time. None: 8.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, n_keypoints, 2)
+            (x, y) in pixels of X; NaN where the first estimator found no animal at all.
+        confidence : ndarray of shape (n_samples, n_keypoints)
+            The lower one of the two estimators', 0..1; NaN if neither tells one. Only with
+            `return_confidence`.
+        """
+        check_is_fitted(self)
+        batch = ImageBatch.wrap(X, n_channels=self.image_shape_[2])
+        keypoints = np.empty((len(batch), self.n_keypoints_, 2))
+        confidence = np.empty(keypoints.shape[:2])
+        for part in batch_slices(len(batch), batch_size or _AT_ONCE):
+            keypoints[part], confidence[part] = self._find(batch[part].read())
+        return (keypoints, confidence) if return_confidence else keypoints
+
+    def _find(self, frames):
+        middles, sure = Predictor(self.coarse_).predict(self.resizer_.transform(frames))
+        middles = frames.to_batch(middles)[:, 0]
+        is_found = np.isfinite(middles).all(axis=1)
+        height, width = frames.image_size
+        middles[~is_found] = (width - 1) / 2, (height - 1) / 2
+        keypoints, confidence = Predictor(self.fine_).predict(self._crop(frames, middles))
+        none = np.full(keypoints.shape[:2], np.nan)
+        confidence = np.fmin(
+            none if confidence is None else confidence, none if sure is None else sure[:, :1]
+        )
+        keypoints[~is_found], confidence[~is_found] = np.nan, 0.0
+        return keypoints, confidence
+
+    def image_roles(self, X: Images) -> NDArray[np.str_]:
+        """Tell which frames the second estimator has been trained on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 frames.
+
+        Returns
+        -------
+        roles : ndarray of str of shape (n_samples,)
+            "training", "validation" or "new", as `PoseEstimator.image_roles` tells them.
+        """
+        check_is_fitted(self)
+        return self.fine_.image_roles(X)
+
+    @property
+    def training_digests_(self) -> NDArray[np.uint64] | None:
+        """Of the images that the second estimator was trained on; None: not known."""
+        if not hasattr(self, "fine_"):
+            raise AttributeError(f"This {type(self).__name__} is not fitted yet. Call fit first.")
+        return getattr(self.fine_, "training_digests_", None)
+
+    def fingerprint(self) -> str:
+        """Return a text that is the same for estimators that predict the same.
+
+        Returns
+        -------
+        fingerprint : str
+        """
+        check_is_fitted(self)
+        parts = [Predictor(estimator).fingerprint() for estimator in (self.coarse_, self.fine_)]
+        return joblib.hash([*parts, self.resizer_.scale_, self.box_size_])
+
+
+def _with_seed(estimator, seed):
+    """Give an estimator a seed, unless it has one of its own."""
+    parameters = estimator.get_params()
+    if "random_state" in parameters and parameters["random_state"] is None:
+        estimator.set_params(random_state=seed)
+    return estimator
