@@ -57,6 +57,7 @@ LABEL_OPTIONS = (
     "video_dir",
     "image_dir",
     "video",
+    "missing",
     "image_size",
 )
 
@@ -116,6 +117,12 @@ def label_options(command):
             "--video",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             help="The video that poses are of (netCDF), to take them for labels.",
+        ),
+        click.option(
+            "--missing",
+            type=click.Choice(["unlabelled", "absent"]),
+            help="What a bodypart without a place is where others have one (not of annotation "
+            'sets). "absent": a network learns that it is not there.',
         ),
         click.option(
             "--image-size",

@@ -130,10 +130,10 @@ def read_label_studio(
     with reading(path, "an export of Label Studio"):
         tasks = json.loads(path.read_text(encoding="utf-8-sig"))
         animals = [animal for task in tasks for animal in _animals(task, path)]
+        if not animals:
+            raise ValueError("it has no keypoints")
         names = list(dict.fromkeys(name for animal in animals for name in animal.points))
-        own = Skeleton.from_names(names, guess_swaps=guess_swaps) if names else None
-    if not animals:
-        raise ValueError(f"{path} has no keypoints.")
+        own = Skeleton.from_names(names, guess_swaps=guess_swaps)
     files = [_find(animal.image, path, image_dir) for animal in animals]
     if individuals == "error" and len(set(files)) < len(files):
         raise ValueError(

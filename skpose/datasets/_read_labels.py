@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from sklearn.utils import Bunch
 
 from skpose._boxes import boxes_around
@@ -59,6 +60,7 @@ def read_labels(
     video_dir: PathLike | None = None,
     image_dir: PathLike | None = None,
     video: PathLike | None = None,
+    missing: Literal["unlabelled", "absent"] | None = None,
     n_channels: int | None = None,
     image_size: ImageSize | None = None,
 ) -> Bunch:
@@ -96,6 +98,10 @@ def read_labels(
         Of COCO and Label Studio: where the images are. None: beside the file.
     video : path-like, default=None
         Of netCDF: the video that the poses are of. None: the one that the file names.
+    missing : {"unlabelled", "absent"}, default=None
+        Of all formats but annotation sets, which tell it themselves: what a bodypart without a
+        place is in an image in which others have one. "absent": a person looked for it in vain, so
+        its visibility is -1, and a network learns that it is not there. None: "unlabelled".
     n_channels : {1, 3}, default=None
         The channels to read: 1 makes colour images grey. None: as they are.
     image_size : int or tuple of (height, width), default=None
@@ -170,11 +176,19 @@ def read_labels(
         "n_channels": n_channels,
         "image_size": image_size,
     }
+    if missing not in (None, "unlabelled", "absent"):
+        raise ValueError(f"missing must be 'unlabelled' or 'absent', but was {missing!r}.")
     options = {name: value for name, value in options.items() if value is not None}
-    for name in options:
-        if name not in applicable:
-            raise ValueError(f"{name} does not apply to {path}, which is labels of {format}.")
+    given = [*options, *(["missing"] if missing is not None else [])]
+    if format != "deepposekit":
+        applicable = {*applicable, "missing"}
+    if wrong := [name for name in given if name not in applicable]:
+        raise ValueError(f"{wrong[0]} does not apply to {path}, which is labels of {format}.")
     labels = read(path, **options)
+    if missing == "absent":
+        is_placed = labels.visibility > 0
+        is_absent = ~is_placed & is_placed.any(axis=1, keepdims=True)
+        labels.visibility = np.where(is_absent, -1, labels.visibility).astype(np.int8)
     if labels.get("bboxes") is None:
         labels["bboxes"] = boxes_around(labels.keypoints)
     return labels

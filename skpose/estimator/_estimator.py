@@ -100,6 +100,13 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         which reads off the labels given to `fit` how far to turn, mirror, magnify and shift the
         images (`partial_fit` before any `fit`: all the way round), unless they bring augmenters
         from a Pipeline. None: nothing. ``set_params(augmenter__rotation=180)`` sets one of them.
+    occluded : {"learn", "ignore"}, default="learn"
+        Whether bodyparts that are hidden, which `visibility` tells in `fit`, are learnt where they
+        were placed, or do not count.
+    absent : {"silence", "ignore"}, default="silence"
+        What is learnt of bodyparts that a person looked for in vain, which `visibility` tells in
+        `fit`. "silence": that their maps are empty, so that their confidence is low where they are
+        not in the image. "ignore": nothing, as of those that nobody has labelled.
     subpixel : bool or "auto", default="auto"
         Find peaks between the cells of the maps. "auto": unless the network is published with
         whole-cell maxima, as LEAP is.
@@ -228,6 +235,8 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         "skeleton": [Skeleton, None],
         "targets": [ConfidenceMaps, None],
         "augmenter": [StrOptions({"auto"}), HasMethods("augment"), None],
+        "occluded": [StrOptions({"learn", "ignore"})],
+        "absent": [StrOptions({"silence", "ignore"})],
         "subpixel": ["boolean", StrOptions({"auto"})],
         "optimizer": [str, HasMethods(["get_config", "build"])],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -250,7 +259,13 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
     }
 
     # What parameters were before there were parameters, for files that do not have them.
-    _older_params: ClassVar = {"lr_schedule": "plateau", "max_minutes": None, "pretrained": None}
+    _older_params: ClassVar = {
+        "lr_schedule": "plateau",
+        "max_minutes": None,
+        "pretrained": None,
+        "occluded": "learn",
+        "absent": "ignore",
+    }
     _never_saved = ("callbacks",)  # they belong to one training
     _only_for_training = ("augmenter",)  # a file that cannot hold it is still of use
 
@@ -269,6 +284,8 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         skeleton: Skeleton | None = None,
         targets: ConfidenceMaps | None = None,
         augmenter: BaseAugmenter | Literal["auto"] | None = "auto",
+        occluded: Literal["learn", "ignore"] = "learn",
+        absent: Literal["silence", "ignore"] = "silence",
         subpixel: bool | Literal["auto"] = "auto",
         optimizer: str | keras.optimizers.Optimizer = "adam",
         learning_rate: float = 1e-3,
@@ -293,6 +310,8 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         self.skeleton = skeleton
         self.targets = targets
         self.augmenter = augmenter
+        self.occluded = occluded
+        self.absent = absent
         self.subpixel = subpixel
         self.optimizer = optimizer
         self.learning_rate = learning_rate
@@ -341,7 +360,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         visibility : array-like of shape (n_samples, n_keypoints), default=None
             What a person said of each keypoint: 2 visible, 1 occluded, 0 not labelled, -1 looked
             for in vain; 1 and 2 where y has coordinates. `skpose.datasets.read_labels` returns it.
-            It is checked; training does not depend on it yet.
+            `occluded` and `absent` say what is made of it.
         validation_data : tuple of (X, y), default=None
             What to watch, in place of samples kept back.
 
@@ -426,7 +445,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
                 f"but these are {samples.images.shape[1:]}. Resize or crop them, or fit anew with "
                 "warm_start=False."
             )
-        return samples
+        return samples.as_learnt(self.occluded, self.absent)
 
     def _split(self, images, groups, seed, go_on):
         # What was kept back stays so when training goes on, or it would leak into the training.

@@ -7,6 +7,7 @@ import numpy as np
 
 from skpose.base import check_keypoints, check_sample_weight, warn_far_outside
 from skpose.preprocessing import ImageBatch, working_scale
+from skpose.targets._drawing import ABSENT
 
 _MUCH = 0.5  # a scale up to which a warning is due: a step takes four times as long as need be
 
@@ -21,7 +22,7 @@ class Samples(NamedTuple):
     images : ImageBatch
         The images.
     keypoints : ndarray of shape (n_samples, n_keypoints, 2)
-        (x, y) in pixels of `images`; NaN: not labelled.
+        (x, y) in pixels of `images`; NaN: not labelled; `ABSENT`: not in the image.
     weight : ndarray of shape (n_samples,) or None
         Weights.
     visibility : ndarray of shape (n_samples, n_keypoints) or None
@@ -36,6 +37,38 @@ class Samples(NamedTuple):
     def take(self, indices):
         """Return some of the samples."""
         return Samples(*(None if part is None else part[indices] for part in self))
+
+    def as_learnt(self, occluded, absent):
+        """Return samples whose keypoints are what a network is to learn of each.
+
+        Parameters
+        ----------
+        occluded : {"learn", "ignore"}
+            Whether keypoints that are hidden count as labelled.
+        absent : {"silence", "ignore"}
+            Whether maps of bodyparts that a person looked for in vain are to be empty.
+
+        Returns
+        -------
+        Samples
+
+        Raises
+        ------
+        ValueError
+            If nothing is left to learn.
+        """
+        if self.visibility is None:
+            return self
+        keypoints = self.keypoints.copy()
+        if occluded == "ignore":
+            keypoints[self.visibility == 1] = np.nan
+        if absent == "silence":
+            keypoints[self.visibility == -1] = ABSENT
+        if np.isnan(keypoints).all():
+            raise ValueError(
+                'All labelled keypoints are occluded, and occluded="ignore" leaves none to learn.'
+            )
+        return self._replace(keypoints=keypoints)
 
     @property
     def pixel_size(self):

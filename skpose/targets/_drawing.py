@@ -8,7 +8,12 @@ import math
 
 import numpy as np
 
-__all__ = ["draw_maps"]
+__all__ = ["ABSENT", "draw_maps"]
+
+# Where bodyparts are put that are known to be not in the image, in pixels: their maps are empty,
+# as those of bodyparts are that augmentation has moved out of the image.
+ABSENT = 1e7
+_FAR = 1e6  # which no image reaches, and nothing augmented comes back from
 
 
 def draw_maps(keypoints, map_size, *, sigma, stride, graph=None, graph_scale=1.0, xp=np):
@@ -17,7 +22,7 @@ def draw_maps(keypoints, map_size, *, sigma, stride, graph=None, graph_scale=1.0
     Parameters
     ----------
     keypoints : array of shape (n_samples, n_keypoints, 2)
-        (x, y) in pixels of the image; NaN: not labelled.
+        (x, y) in pixels of the image; NaN: not labelled. `ABSENT`: not in the image.
     map_size : tuple of int
         Rows and columns of cells.
     sigma : float
@@ -34,9 +39,10 @@ def draw_maps(keypoints, map_size, *, sigma, stride, graph=None, graph_scale=1.0
     Returns
     -------
     maps : array of shape (n_samples, n_rows, n_columns, n_maps)
-        Keypoints, segments, limbs, graph, graph with keypoints. What is not labelled is not drawn.
+        Keypoints, segments, limbs, graph, graph with keypoints. What is not labelled, or absent,
+        is not drawn.
     known : array of shape (n_samples, n_maps)
-        1 where everything that the map should show was labelled, else 0.
+        1 where everything that the map should show was labelled or is absent, else 0.
     """
     labelled = xp.logical_not(xp.any(xp.isnan(keypoints), axis=-1))  # (n_samples, n_keypoints)
     points = xp.where(xp.isnan(keypoints), xp.zeros_like(keypoints), keypoints)
@@ -48,7 +54,10 @@ def draw_maps(keypoints, map_size, *, sigma, stride, graph=None, graph_scale=1.0
     known = 1 - xp.minimum(xp.matmul(1 - seen, graph.contents), 1)
     first = keypoints.shape[1]
     segments_seen = known[:, first : first + len(graph.children)]
-    lines = _lay_lines(points, segments_seen, graph, sigma, xp)
+    is_near = xp.max(xp.abs(points), axis=-1) < _FAR
+    near = xp.where(is_near, seen, xp.zeros_like(seen))
+    ends = (xp.take(near, ends, axis=1) for ends in (graph.parents, graph.children))
+    lines = _lay_lines(points, reduce(xp.multiply, ends) * segments_seen, graph, sigma, xp)
     segments, limbs = _draw_graph(lines, rows, columns, graph, graph_scale, xp)
     whole = reduce(xp.maximum, [_find_highest(limb, xp) for limb in limbs])
     everything = xp.maximum(whole, graph_scale * _find_highest(maps, xp))

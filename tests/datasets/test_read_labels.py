@@ -104,6 +104,17 @@ def test_options_that_do_not_apply_are_refused(tmp_path):
         read_labels(tmp_path / "a.json", category="rat")
 
 
+def test_what_is_missing_may_be_absent(tmp_path):
+    project = tmp_path / "project"
+    write_deeplabcut(project)
+    assert read_labels(project).visibility.tolist() == [[2, 2], [2, 0]]
+    assert read_labels(project, missing="absent").visibility.tolist() == [[2, 2], [2, -1]]
+    with pytest.raises(ValueError, match="missing must be"):
+        read_labels(project, missing="gone")
+    with pytest.raises(ValueError, match="missing does not apply"):
+        read_labels(write_set(tmp_path / "set.h5"), missing="absent")
+
+
 def test_the_format_can_be_stated(tmp_path):
     path = write_set(tmp_path / "set.h5")
     assert read_labels(path, format="deepposekit").filename == str(path)

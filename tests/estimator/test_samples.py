@@ -6,6 +6,7 @@ import pytest
 
 from skpose.estimator._samples import check_training_samples, check_validation_samples
 from skpose.preprocessing import ImageBatch, ImageResizer
+from skpose.targets._drawing import ABSENT
 
 X = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.ones((1, 16, 24, 1), np.uint8)
 Y = np.random.default_rng(0).uniform(0, 15, (4, 2, 2))
@@ -84,6 +85,19 @@ def test_visibility_is_checked_and_sliced_with_the_samples():
     samples = check_training_samples(X, y, visibility=visibility)
     assert samples.take([2, 0]).visibility.tolist() == [[0, 2], [2, 1]]
     assert check_training_samples(X, y).take([0]).visibility is None
+
+
+def test_what_is_learnt_of_hidden_and_absent_bodyparts():
+    X = np.zeros((2, 8, 8, 1), dtype=np.uint8)
+    y = np.array([[[1.0, 1], [2, 2]], [[np.nan] * 2, [np.nan] * 2]])
+    samples = check_training_samples(X, y, visibility=[[2, 1], [0, -1]])
+    learnt = samples.as_learnt("learn", "silence").keypoints
+    np.testing.assert_array_equal(learnt, [[[1, 1], [2, 2]], [[np.nan] * 2, [ABSENT] * 2]])
+    learnt = samples.as_learnt("ignore", "ignore").keypoints
+    np.testing.assert_array_equal(learnt, [[[1, 1], [np.nan] * 2], [[np.nan] * 2] * 2])
+    np.testing.assert_array_equal(samples.keypoints, y)  # which stay
+    without = check_training_samples(X, y)
+    assert without.as_learnt("ignore", "silence") is without
 
 
 @pytest.mark.parametrize(

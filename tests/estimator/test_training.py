@@ -381,6 +381,24 @@ def test_each_epoch_has_every_sample_once_in_another_order(blobs):
 
 
 @pytest.mark.slow
+def test_bodyparts_that_are_absent_are_not_seen_any_more(blobs):
+    X, y = blobs
+    others = (40 + 0.6 * (X - 40.0)).astype(np.uint8)  # less bright
+    X, y = np.concatenate([X, others]), np.concatenate([y, np.full_like(y, np.nan)])
+    visibility = np.where(np.isnan(y[..., 0]), -1, 2)
+    shares = {}
+    for absent in ("silence", "ignore"):
+        estimator = small_estimator(max_epochs=25, absent=absent)
+        estimator.fit(X, y, visibility=visibility)
+        heights = estimator.predict(X, return_confidence=True)[1][:, 0]
+        shares[absent] = heights[16:].mean() / heights[:16].mean()
+    assert shares["silence"] < 0.1 < shares["ignore"]
+    hidden = tiny_estimator(occluded="ignore")
+    with pytest.raises(ValueError, match="leaves none to learn"):
+        hidden.fit(X[:16], y[:16], visibility=np.ones((16, 1)))
+
+
+@pytest.mark.slow
 def test_visibility_is_taken_by_fit_and_routed_by_pipelines(blobs):
     X, y = blobs
     visibility = np.where(np.arange(16) % 2, 1, 2)[:, np.newaxis]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skpose.targets._drawing import draw_maps
+from skpose.targets._drawing import ABSENT, draw_maps
 from skpose.targets._posture_graph import PostureGraph
 
 pytestmark = pytest.mark.backend
@@ -82,6 +82,21 @@ def test_what_is_not_labelled_is_not_drawn_and_not_known():
     assert known[0].tolist() == [1, 0, 1, 1] + [0, 0] + [0] + [0, 0]
     assert not maps[..., [1, 4, 5, 6, 7]].any()
     assert maps[0, 12, 12, 8] == pytest.approx(1)  # the last map still has the other keypoints
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, -3.0])  # of an augmentation
+def test_what_is_absent_is_not_drawn_but_known(scale):
+    absent = [scale * ABSENT] * 2
+    keypoints = np.array([[[2.0, 2.0], [8.0, 2.0], absent, [12.0, 12.0]]], dtype=np.float32)
+    graph = PostureGraph([-1, 0, 1, 2])  # one limb: 0-1-2-3
+    maps, known = draw_maps(keypoints, (16, 16), sigma=1.0, stride=1, graph=graph)
+    assert known.tolist() == [[1] * maps.shape[-1]]
+    assert np.isfinite(maps).all()
+    assert not maps[..., [2, 5, 6]].any()  # the keypoint, and the segments that end there
+    segment = maps[..., 4]
+    assert segment.max() == pytest.approx(1)
+    np.testing.assert_array_equal(maps[..., 7], segment)  # the limb, and the graph
+    np.testing.assert_array_equal(maps[..., 8], segment)
 
 
 @pytest.mark.parametrize("place", [[np.nan, 2.0], [2.0, np.nan]])
