@@ -16,6 +16,7 @@ from skpose._files import reading
 from skpose._types import ImageSize, PathLike
 from skpose.datasets._bodyparts import places_among
 from skpose.datasets._image_files import open_listed
+from skpose.datasets._several_animals import check_choice, check_one_each
 from skpose.skeleton import Skeleton
 
 __all__ = ["is_label_studio", "read_label_studio"]
@@ -122,8 +123,7 @@ def read_label_studio(
     >>> read_label_studio("export.json").keypoints.tolist()
     [[[19.5, 4.5]]]
     """
-    if individuals not in ("error", "each"):
-        raise ValueError(f"individuals must be 'error' or 'each', but was {individuals!r}.")
+    check_choice(individuals)
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
@@ -135,11 +135,7 @@ def read_label_studio(
         names = list(dict.fromkeys(name for animal in animals for name in animal.points))
         own = Skeleton.from_names(names, guess_swaps=guess_swaps)
     files = [_find(animal.image, path, image_dir) for animal in animals]
-    if individuals == "error" and len(set(files)) < len(files):
-        raise ValueError(
-            f"{path} has images with several animals, but a pose is estimated for one. "
-            'individuals="each" makes a sample of each animal.'
-        )
+    check_one_each(files, individuals, path)
     skeleton = own if skeleton is None else skeleton
     places_among(skeleton.names, names, path)  # else an error
     nowhere = (np.nan, np.nan)

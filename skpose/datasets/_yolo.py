@@ -13,6 +13,7 @@ from skpose._files import reading
 from skpose._types import ImageSize, PathLike
 from skpose.datasets._bodyparts import places_among
 from skpose.datasets._image_files import open_listed, read_image_size
+from skpose.datasets._several_animals import check_choice, check_one_each
 from skpose.skeleton import Skeleton, number_names
 
 __all__ = ["is_yolo_config", "read_yolo"]
@@ -109,8 +110,7 @@ def read_yolo(
     >>> read_yolo("mice").keypoints.tolist()
     [[[49.5, 24.5], [nan, nan]]]
     """
-    if individuals not in ("error", "each"):
-        raise ValueError(f"individuals must be 'error' or 'each', but was {individuals!r}.")
+    check_choice(individuals)
     path = Path(path)
     config = path / "data.yaml" if path.is_dir() else path
     if not config.is_file():
@@ -123,14 +123,13 @@ def read_yolo(
         for animal in _read_animals(split, image, dataset)
     ]
     animals = _choose_class(animals, dataset.classes, category, path)
-    if individuals == "error":
-        _check_alone(animals, path)
+    files = [animal.image for animal in animals]
+    check_one_each(files, individuals, path)
     keypoints = np.stack([animal.keypoints for animal in animals])
     visibility = np.stack([animal.visibility for animal in animals])
     if skeleton is not None:
         places = places_among(skeleton.names, dataset.skeleton.names, path)
         keypoints, visibility = keypoints[:, places], visibility[:, places]
-    files = [animal.image for animal in animals]
     images = open_listed(files, path, n_channels=n_channels, image_size=image_size)
     return Bunch(
         images=images,
@@ -291,12 +290,3 @@ def _choose_class(animals, classes, name, path):
         for animal in animals
         if name in (None, classes.get(animal.category, str(animal.category)))
     ]
-
-
-def _check_alone(animals, path):
-    images = [animal.image for animal in animals]
-    if len(set(images)) < len(images):
-        raise ValueError(
-            f"{path} has images with several animals, but a pose is estimated for one. "
-            'individuals="each" makes a sample of each animal.'
-        )
