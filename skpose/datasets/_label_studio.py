@@ -15,7 +15,8 @@ from sklearn.utils import Bunch
 from skpose._files import reading
 from skpose._types import ImageSize, PathLike
 from skpose.datasets._bodyparts import places_among
-from skpose.datasets._image_files import open_listed
+from skpose.datasets._image_files import open_listed, read_image_size
+from skpose.datasets._moved_files import check_apart
 from skpose.datasets._several_animals import check_choice, check_one_each
 from skpose.skeleton import Skeleton
 
@@ -134,14 +135,17 @@ def read_label_studio(
             raise ValueError("it has no keypoints")
         names = list(dict.fromkeys(name for animal in animals for name in animal.points))
         own = Skeleton.from_names(names, guess_swaps=guess_swaps)
-    files = [_find(animal.image, path, image_dir) for animal in animals]
+    found = {animal.image: _find(animal.image, path, image_dir) for animal in animals}
+    check_apart(found, path, "image_dir")
+    files = [found[animal.image] for animal in animals]
     check_one_each(files, individuals, path)
     skeleton = own if skeleton is None else skeleton
     places_among(skeleton.names, names, path)  # else an error
     nowhere = (np.nan, np.nan)
-    keypoints = np.array(
+    shares = np.array(
         [[animal.points.get(name, nowhere) for name in skeleton.names] for animal in animals]
     )
+    keypoints = shares * _sizes(animals, found, path)[:, np.newaxis] - 0.5
     images = open_listed(files, path, n_channels=n_channels, image_size=image_size)
     return Bunch(
         images=images,
@@ -155,7 +159,8 @@ def read_label_studio(
 
 class _Animal(NamedTuple):
     image: str  # an address, or a path on some machine
-    points: dict  # of bodypart: (x, y)
+    points: dict  # of bodypart: (x, y), as shares of the image's width and height
+    size: tuple  # (width, height) of the image as it was labelled
 
 
 def is_label_studio(content):
@@ -175,17 +180,16 @@ def _animals(task, path):
     points = [region for region in regions if region.get("type") == _KEYPOINT]
     if not points:
         return []
+    known = {region.get("id") for region in points}
     owners = {}
     for region in regions:
-        if region.get("type") == _RELATION:
-            owners[region["from_id"]] = region["to_id"]
-            owners.setdefault(region["to_id"], region["from_id"])
-    known = {region.get("id") for region in points}
+        ends = region.get("from_id"), region.get("to_id")
+        if region.get("type") == _RELATION and not known.issuperset(ends):  # else it is an edge
+            owners[ends[0]], owners[ends[1]] = ends[1], ends[0]
     animals = {}
     for region in points:
         owner = region.get("parentID") or owners.get(region.get("id"))
-        owner = None if owner in known else owner  # edges between keypoints tell no animal
-        (name, *more), place = region["value"][_KEYPOINT], _place(region)
+        (name, *more), place = region["value"][_KEYPOINT], _share(region)
         animal = animals.setdefault(owner, {})
         if more or name in animal:
             raise ValueError(
@@ -193,8 +197,11 @@ def _animals(task, path):
                 "Draw a box round each animal, and relate its keypoints to it"
             )
         animal[name] = place
+    if len({region.get("to_name") for region in points}) > 1:
+        raise ValueError(f"task {task.get('id')} has keypoints in several images, and one is read")
     image = _image_of(task, path)
-    return [_Animal(image, points) for points in animals.values()]
+    size = points[0]["original_width"], points[0]["original_height"]
+    return [_Animal(image, places, size) for places in animals.values()]
 
 
 def _regions_of(task, path):
@@ -211,14 +218,25 @@ def _regions_of(task, path):
     return told[0]["result"] if told else []
 
 
-def _place(region):
+def _share(region):
+    """Return the place of a keypoint as shares of the image's width and height."""
     if region.get("image_rotation"):
         raise ValueError("it has images that were turned for labelling, which is not read")
     value = region["value"]
-    return (
-        value["x"] / 100 * region["original_width"] - 0.5,
-        value["y"] / 100 * region["original_height"] - 0.5,
-    )
+    return value["x"] / 100, value["y"] / 100
+
+
+def _sizes(animals, found, path):
+    """Return the (width, height) of each animal's image, which has the shape that was labelled."""
+    sizes = {image: read_image_size(file)[::-1] for image, file in found.items()}
+    for animal in animals:
+        (width, height), (old_width, old_height) = sizes[animal.image], animal.size
+        if abs(width * old_height - height * old_width) > max(width, height, *animal.size):
+            raise ValueError(
+                f"{path} was labelled in an image of {old_width} x {old_height} pixels (width, "
+                f"height), but {found[animal.image]} has {width} x {height}. Is it another image?"
+            )
+    return np.array([sizes[animal.image] for animal in animals], dtype=float)
 
 
 def _image_of(task, path):
@@ -235,6 +253,10 @@ def _image_of(task, path):
 
 def _find(address, path, image_dir):
     """Find an image by as many of its folders as are there."""
+    if address.startswith("data:"):
+        raise ValueError(
+            f"{path} has images in itself, which are not read. Export their addresses."
+        )
     parts = urlsplit(address.replace("\\", "/"))
     local = parse_qs(parts.query).get("d", [unquote(parts.path)])[0]  # of "local files"
     names = [name for name in PureWindowsPath(local).parts if name not in ("/", "\\", "..")]

@@ -84,7 +84,8 @@ def read_netcdf_labels(
     Notes
     -----
     Nothing in such a file tells what a person placed from what a network guessed: all that has a
-    place counts as labelled. Take out what is wrong first, as movement's filters do.
+    place counts as labelled. Take out what is wrong first, as movement's filters do. In files of
+    other programs, which tell times and not frames, a pose is of the frame that is nearest in time.
 
     Examples
     --------
@@ -117,13 +118,8 @@ def read_netcdf_labels(
     keypoints[np.isnan(keypoints).any(axis=3)] = np.nan
     rows, chosen = _choose(keypoints, animals, individuals, path)
     file = _video_of(poses, path, video)
-    numbers = _frame_numbers(poses, path)[rows]
     images = VideoFrames(file, n_channels=n_channels or 3)
-    if numbers.max() >= len(images):
-        raise ValueError(
-            f"{path} has poses of frame {numbers.max()}, but {file} has {len(images)} frames. Is "
-            "it another video?"
-        )
+    numbers = _frame_numbers(poses, rows, images, path)
     placed = keypoints[rows, chosen]
     return Bunch(
         images=select_rows(images, numbers),
@@ -172,8 +168,32 @@ def _video_of(poses, path, video):
     raise FileNotFoundError(f"{path} is of the video {named}, which is not there: give video.")
 
 
-def _frame_numbers(poses, path):
+def _frame_numbers(poses, rows, images, path):
+    """Return which frame of a video each row of the poses is."""
     numbers = poses["frame"].values
     if numbers.dtype.kind not in "iu":
         raise ValueError(f"{path} has poses of images in files, but frames of a video are read.")
-    return numbers.astype(np.int64)
+    numbers = numbers[rows].astype(np.int64)
+    is_ours = poses.attrs.get("source_software") == "skpose"
+    if not is_ours and poses.attrs.get("time_unit") == "seconds":
+        numbers = _frames_at(poses["time"].values[rows], images, path)
+    if numbers.min() < 0 or numbers.max() >= len(images):
+        wrong = numbers.min() if numbers.min() < 0 else numbers.max()
+        raise ValueError(
+            f"{path} has poses of frame {wrong}, but {images.path} has {len(images)} frames. Is it "
+            "another video?"
+        )
+    return numbers
+
+
+def _frames_at(times, images, path):
+    """Return the frames at some times: other programs' files do not tell their numbers."""
+    numbers = np.abs(images.times - times[:, np.newaxis]).argmin(axis=1)
+    away = np.abs(images.times[numbers] - times)
+    if (away > 0.5 / images.frame_rate).any():
+        time = float(times[away.argmax()])
+        raise ValueError(
+            f"{path} has a pose at {time:g} s, but {images.path} has no frame then. Is it another "
+            "video, or are its times counted from elsewhere?"
+        )
+    return numbers

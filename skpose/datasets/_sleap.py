@@ -18,6 +18,7 @@ from skpose._sleap_files import import_sleap_io, load_sleap, skeleton_of_sleap
 from skpose._types import PathLike
 from skpose.datasets._bodyparts import places_among
 from skpose.datasets._image_files import ImageFiles
+from skpose.datasets._moved_files import check_apart
 from skpose.skeleton import Skeleton
 from skpose.video import VideoFrames
 
@@ -230,7 +231,7 @@ def _open(labels, samples, path, video_dir, n_channels):
         for place, video in videos.items()
         if isinstance(video.images, VideoFrames | _HDF5Video)
     }
-    _check_apart(files, path)
+    check_apart(files, path, "video_dir")
     sizes = [images.shape[1:] for images in sources]
     shape = tuple(max(lengths) for lengths in zip(*sizes, strict=True))
     starts = dict(zip(used, np.cumsum([0, *map(len, sources[:-1])]), strict=True))
@@ -294,7 +295,7 @@ def _open_video(video, path, video_dir, n_channels):
     dataset = about.get("dataset")
     if isinstance(name, list):
         files = [_find(file, path, video_dir) for file in name]
-        _check_apart(dict(zip(name, files, strict=True)), path)
+        check_apart(dict(zip(name, files, strict=True)), path, "video_dir")
         images = ImageFiles(files, n_channels=n_channels, image_size="largest")
         return _Video(images, None, files[0].parent.name, files[0].parent.name, name)
     if dataset and Path(name).resolve() == path.resolve():
@@ -309,25 +310,13 @@ def _open_video(video, path, video_dir, n_channels):
 
 
 def _open_embedded(video, dataset, path, n_channels):
-    images = _HDF5Video(path, dataset, n_channels)
+    images = _HDF5Video(path, dataset, n_channels, video.backend_metadata)
     name = path if video.source_video is None else video.source_video.filename
     files = name if isinstance(name, list) else None
     name = PureWindowsPath(name).name if files is None else PureWindowsPath(files[0]).parent.name
     name = f"{dataset.partition('/')[0]}, {name}"  # videos of one name are told apart
     places = {frame: place for place, frame in enumerate(images.frames)}
     return _Video(images, places, name, name, files)
-
-
-def _check_apart(found, path):
-    """Raise ValueError if different names have led to one file."""
-    names = {}
-    for name, file in found.items():
-        other = names.setdefault(file.resolve(), name)
-        if other != name:
-            raise ValueError(
-                f"{path} names {other} and {name}, but only {file} is there. Keep their folders, "
-                "and give the folder that has them as video_dir."
-            )
 
 
 def _find(name, path, video_dir):
@@ -362,13 +351,18 @@ class _HDF5Video(LazyArray):
     n_channels : {1, 3} or None
         The channels to read.
     about : dict, default={}
-        What the labels say of a whole video: the order of its axes ("input_format"), and whether
-        pixels that are all 0 to 1 are shares of white ("convert_range").
+        What the labels say of it: whether it is grey ("grayscale", or by its "shape"), the order of
+        the axes ("input_format"), and whether pixels that are all 0 to 1 are shares of white
+        ("convert_range").
     """
 
     def __init__(self, path, dataset, n_channels, about=MappingProxyType({})):
         self.path, self._dataset = str(path), dataset
         self._axes = about.get("input_format") or "channels_last"
+        # sleap-io would guess it from the first image, which may be black.
+        self._is_grey = about.get("grayscale")
+        if self._is_grey is None and about.get("shape"):
+            self._is_grey = about["shape"][-1] == 1
         self._may_be_shares = bool(about.get("convert_range"))
         with reading(path, "images of SLEAP"):
             video = self._open()
@@ -379,7 +373,10 @@ class _HDF5Video(LazyArray):
 
     def _open(self):
         return import_sleap_io().load_video(
-            self.path, dataset=self._dataset, input_format=self._axes
+            self.path,
+            dataset=self._dataset,
+            input_format=self._axes,
+            grayscale=self._is_grey,
         )
 
     def _read(self, positions):

@@ -4,9 +4,8 @@ import json
 
 import numpy as np
 
-from skpose._boxes import boxes_around
 from skpose._files import making_folder, replacing
-from skpose.datasets._write_images import name_images, write_images
+from skpose.datasets._write_images import boxes_of, name_images, write_images
 
 __all__ = ["START", "images_beside", "write_coco"]
 
@@ -64,8 +63,8 @@ def _category(skeleton):
 
 def _annotations(labels):
     """Yield what is labelled in each image in which anything is."""
-    for row, (keypoints, visibility) in enumerate(
-        zip(np.asarray(labels.keypoints), np.asarray(labels.visibility), strict=True), start=1
+    for row, (keypoints, visibility, box) in enumerate(
+        zip(labels.keypoints, labels.visibility, boxes_of(labels), strict=True), start=1
     ):
         is_placed = visibility > 0
         if not is_placed.any():
@@ -76,15 +75,14 @@ def _annotations(labels):
             for (x, y), seen in zip(places.tolist(), visibility.tolist(), strict=True)
             for number in (x, y, max(seen, 0))
         ]
-        box = boxes_around(np.where(is_placed[:, np.newaxis], keypoints, np.nan)[np.newaxis])[0]
-        box[:2] += 0.5  # boxes are counted from the corner of the first pixel
+        x, y, width, height = box.tolist()
         yield {
             "id": row,
             "image_id": row,
             "category_id": 1,
             "keypoints": numbers,
             "num_keypoints": int(is_placed.sum()),
-            "bbox": box.tolist(),
-            "area": float(box[2] * box[3]),
+            "bbox": [x + 0.5, y + 0.5, width, height],  # from the corner of the first pixel
+            "area": width * height,
             "iscrowd": 0,
         }

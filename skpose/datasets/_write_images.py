@@ -5,11 +5,12 @@ import re
 
 import numpy as np
 
+from skpose._boxes import boxes_around
 from skpose._files import name_without_size
 from skpose._lazy_array import iterate_rows
 from skpose._opencv import import_opencv
 
-__all__ = ["encode_images", "join_names", "name_images", "videos_of", "write_images"]
+__all__ = ["boxes_of", "encode_images", "join_names", "name_images", "videos_of", "write_images"]
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')  # in names of files, on some system
 _ENDING = re.compile(r"\.(avi|m4v|mkv|mov|mp4|mpe?g|webm|wmv)$", re.IGNORECASE)
@@ -51,6 +52,16 @@ def _folders(labels):
         if video not in folders:
             folders[video] = _free(_clean(_ENDING.sub("", name)) or _NO_VIDEO, "", taken)
     return [folders[video] for video, _ in videos]
+
+
+def boxes_of(labels):
+    """Return the boxes around animals: those that labels have, or else around the keypoints."""
+    is_placed = np.asarray(labels.visibility)[..., np.newaxis] > 0
+    boxes = boxes_around(np.where(is_placed, labels.keypoints, np.nan))
+    if labels.get("bboxes") is None:
+        return boxes
+    given = np.asarray(labels.bboxes, dtype=float)
+    return np.where(np.isfinite(given).all(axis=1, keepdims=True), given, boxes)
 
 
 def videos_of(labels):

@@ -1,6 +1,5 @@
 """SLEAP packages that are made of labels."""
 
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -30,16 +29,16 @@ def write_sleap(path, labels, *, overwrite):
     """
     sleap_io = import_sleap_io()
     videos = _divide(labels)
-    with (
-        replacing(path, overwrite=overwrite) as temporary,
-        TemporaryDirectory(dir=path.resolve().parent, prefix=".skpose-") as folder,
-    ):
-        file = f"{folder}/images.h5"
-        _write_videos(file, labels.images, videos)
-        package = _labels(sleap_io, labels, videos, file)
-        mark_as_own(package, "labels")
-        with with_ending(temporary, ".pkg.slp") as named:
-            package.save(str(named), embed=None, verbose=False)  # which keeps what is embedded
+    with replacing(path, overwrite=overwrite) as temporary:
+        file = temporary.with_name(f"{temporary.name}.images.h5")
+        try:
+            _write_videos(file, labels.images, videos)
+            package = _labels(sleap_io, labels, videos, str(file))
+            mark_as_own(package, "labels")
+            with with_ending(temporary, ".pkg.slp") as named:
+                package.save(str(named), embed=None, verbose=False)  # which keeps what is embedded
+        finally:
+            file.unlink(missing_ok=True)
 
 
 def _divide(labels):

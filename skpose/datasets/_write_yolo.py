@@ -5,13 +5,12 @@ import warnings
 
 import numpy as np
 
-from skpose._boxes import boxes_around
 from skpose._files import making_folder
-from skpose.datasets._write_images import join_names, name_images, write_images
+from skpose.datasets._write_images import boxes_of, join_names, name_images, write_images
 
 __all__ = ["write_yolo"]
 
-_TRAIN, _VAL = "train", "val"
+_SPLITS = _TRAIN, _VAL, _TEST = "train", "val", "test"
 
 
 def write_yolo(path, labels, *, overwrite):
@@ -20,18 +19,19 @@ def write_yolo(path, labels, *, overwrite):
 
     splits = labels.get("splits")
     splits = [_TRAIN] * len(labels.images) if splits is None else [str(split) for split in splits]
+    if wrong := sorted(set(splits) - set(_SPLITS)):
+        raise ValueError(f"splits must be {', '.join(_SPLITS)}, but have {', '.join(wrong)}.")
     names = join_names(name_images(labels))  # sleap-io looks into no folders of videos
-    visibility = _inside(labels)
+    visibility, boxes = _inside(labels), boxes_of(labels)
     with making_folder(path) as folder:
         places = [(f"{split}/images", name) for split, name in zip(splits, names, strict=True)]
         write_images(labels.images, places, folder)
         height, width = labels.images.shape[1:3]
-        for (split, name), keypoints, seen in zip(
-            zip(splits, names, strict=True), np.asarray(labels.keypoints), visibility, strict=True
-        ):
+        for row, (split, name) in enumerate(zip(splits, names, strict=True)):
             file = folder / split / "labels" / Path(name).with_suffix(".txt")
             file.parent.mkdir(exist_ok=True)
-            file.write_text(_line(keypoints, seen, np.array([width, height])), encoding="utf-8")
+            line = _line(labels.keypoints[row], visibility[row], boxes[row], [width, height])
+            file.write_text(line, encoding="utf-8")
         text = yaml.safe_dump(
             _description(labels.skeleton, set(splits)), sort_keys=False, allow_unicode=True
         )
@@ -54,13 +54,13 @@ def _inside(labels):
     return np.where(is_outside, 0, np.maximum(labels.visibility, 0))
 
 
-def _line(keypoints, visibility, size):
+def _line(keypoints, visibility, box, size):
     """Return what is labelled in an image as shares of its size; nothing for one without labels."""
     is_placed = visibility > 0
     if not is_placed.any():
         return ""
     shares = np.where(is_placed[:, np.newaxis], (keypoints + 0.5) / size, 0.0)
-    x, y, width, height = boxes_around(keypoints[np.newaxis, is_placed])[0]
+    x, y, width, height = box
     low, high = np.array([x, y]) + 0.5, np.array([x + width, y + height]) + 0.5
     low, high = np.maximum(low / size, 0), np.minimum(high / size, 1)  # as far as the image goes
     box = [*((low + high) / 2).tolist(), *(high - low).tolist()]
@@ -75,12 +75,12 @@ def _line(keypoints, visibility, size):
 def _description(skeleton, splits):
     """Return what data.yaml says; "node_names" and "skeleton" are what sleap-io looks for."""
     names = list(skeleton.names)
-    return {
-        "path": ".",
-        _TRAIN: f"{_TRAIN}/images",
-        # Ultralytics asks for a split that it validates on.
-        _VAL: f"{_VAL if _VAL in splits else _TRAIN}/images",
-        **{split: f"{split}/images" for split in sorted(splits - {_TRAIN, _VAL})},
+    first = next(split for split in _SPLITS if split in splits)
+    # Ultralytics asks for both, to train on and to validate on.
+    used = {split: split if split in splits else first for split in (_TRAIN, _VAL)}
+    used |= {_TEST: _TEST} if _TEST in splits else {}
+    return {  # without "path", the folder is that of the file
+        **{split: f"{place}/images" for split, place in used.items()},
         "kpt_shape": [len(names), 3],
         "flip_idx": skeleton.swap_index.tolist(),
         "names": {0: "animal"},

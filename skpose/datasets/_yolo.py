@@ -147,7 +147,7 @@ class _Dataset(NamedTuple):
     """What a YAML file says of a dataset."""
 
     root: Path
-    places: dict  # of splits: list of str, folders of images, files that list them, or images
+    places: dict  # of splits: list of str, folders of images, or files that list them
     skeleton: Skeleton
     n_numbers: int  # of each keypoint: 2, or 3 with its visibility
     classes: dict  # of int: str
@@ -215,6 +215,8 @@ def _list_images(dataset, config):
     for split, places in dataset.places.items():
         for place in places:
             found = dataset.root / str(place)
+            if not found.exists():  # as Roboflow writes it, and Ultralytics reads it
+                found = dataset.root / str(place).removeprefix("../")
             if found.is_dir():
                 files = [f for f in sorted(found.rglob("*")) if f.suffix.lower() in _ENDINGS]
             elif found.is_file() and found.suffix == ".txt":

@@ -85,7 +85,8 @@ def animals():
         keypoint("tail", 100, 100, id="k2", parentID="one"),
         keypoint("nose", 25, 25, id="k3"),
         {"type": "relation", "from_id": "k3", "to_id": "two"},
-        {"type": "relation", "from_id": "k1", "to_id": "k2"},  # an edge
+        {"type": "relation", "from_id": "k1", "to_id": "one"},
+        {"type": "relation", "from_id": "k2", "to_id": "k1"},  # an edge
     ]
 
 
@@ -97,6 +98,33 @@ def test_several_animals(tmp_path):
     assert found.keypoints[:, 0].tolist() == [[5.5, 3.5], [2.5, 1.5]]
     assert np.isnan(found.keypoints[1, 1]).all()
     assert len(set(found.filenames)) == 1
+
+
+def test_edges_between_keypoints_tell_no_animal(tmp_path):
+    regions = [
+        keypoint("nose", 50, 50, id="k1"),
+        keypoint("tail", 100, 100, id="k2"),
+        {"type": "relation", "from_id": "k1", "to_id": "box"},
+        {"type": "relation", "from_id": "box", "to_id": "k2"},
+        {"type": "relation", "from_id": "k1", "to_id": "k2"},
+    ]
+    found = read_labels(export(tmp_path, [task("a.png", *regions)]))
+    assert found.keypoints.tolist() == [[[5.5, 3.5], [11.5, 7.5]]]
+
+
+def test_images_that_lead_to_one_file_are_refused(tmp_path):
+    tasks = [task(f"/data/upload/1/{name}-a.png", NOSE) for name in ("1f2e3d4c", "2f2e3d4c")]
+    with pytest.raises(ValueError, match=r"1f2e3d4c-a\.png and .*but only"):
+        read_labels(export(tmp_path, tasks), individuals="each")
+
+
+def test_images_of_another_size_than_was_labelled(tmp_path):
+    path = export(tmp_path, [task("a.png", keypoint("nose", 50, 50))])
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((16, 24), np.uint8))  # twice as large
+    assert read_labels(path).keypoints.tolist() == [[[11.5, 7.5]]]
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((16, 16), np.uint8))
+    with pytest.raises(ValueError, match=r"12 x 8 pixels .* has 16 x 16"):
+        read_labels(path)
 
 
 def test_of_several_people_the_ground_truth_is_read(tmp_path):
@@ -115,6 +143,11 @@ def test_of_several_people_the_ground_truth_is_read(tmp_path):
         ([task("a.png")], "no keypoints"),
         ([task("a.png", NOSE, NOSE)], "'nose' twice"),
         ([task("a.png", {**NOSE, "image_rotation": 90})], "turned"),
+        ([task("data:image/png;base64,iVBORw0KGgo=", NOSE)], "images in itself"),
+        (
+            [task("a.png", {**NOSE, "to_name": "one"}, keypoint("tail", 1, 1, to_name="two"))],
+            "several images",
+        ),
         ([task("a.png", {**NOSE, "value": {"keypointlabels": ["nose"]}})], "export.json cannot be"),
         ([{**task("a.png", NOSE), "data": {"left": "a.png", "right": "b.png"}}], "call it 'image'"),
         ([{**task("a.png", NOSE), "data": {}}], "call it 'image'"),

@@ -64,6 +64,7 @@ def test_several_animals(tmp_path, video):
     ("keypoints", "frames", "wrong"),
     [
         (PLACES, (0, 5, 8), "frame 8, but .* has 8 frames"),
+        (PLACES, (-1, 5, 7), "frame -1, but .* has 8 frames"),
         (PLACES * np.nan, (0, 5, 7), "no pose in any frame"),
         (PLACES, ("a.png", "b.png", "c.png"), "images in files"),
     ],
@@ -79,3 +80,15 @@ def test_other_files(tmp_path):
         read_netcdf_labels(tmp_path / "none.nc")
     with pytest.raises(ValueError, match="which video"):
         read_labels(write(tmp_path))
+
+
+def test_times_of_other_programs_are_those_of_the_video(tmp_path, video):
+    poses = from_numpy(PLACES, names=["nose", "tail"], times=[0.0, 0.1, 0.2]).drop_vars("frame")
+    poses.attrs["source_software"] = "movement"
+    poses.attrs["fps"] = 30.0  # which is not the video's
+    poses.to_netcdf(tmp_path / "fly.nc", engine="scipy")
+    found = read_labels(tmp_path / "fly.nc", video=video)
+    assert found.frame_numbers.tolist() == [0, 5]  # of 25 frames a second
+    poses.assign_coords(time=poses["time"] - 0.1).to_netcdf(tmp_path / "b.nc", engine="scipy")
+    with pytest.raises(ValueError, match=r"pose at -0\.1 s, but .* has no frame then"):
+        read_labels(tmp_path / "b.nc", video=video)

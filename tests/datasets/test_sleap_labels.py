@@ -7,7 +7,7 @@ from numpy.lib.recfunctions import repack_fields
 import pytest
 
 from skpose import Skeleton
-from skpose.datasets import read_labels, read_sleap_labels, write_labels
+from skpose.datasets import make_poses, read_labels, read_sleap_labels, write_labels
 from skpose.video import VideoFrames
 
 sio = pytest.importorskip("sleap_io")
@@ -287,6 +287,13 @@ def test_the_grid_whose_places_are_known(data_dir, tmp_path, name, shift):
     if not shift:  # else they lie outside of the image
         found = read_labels(write_labels(tmp_path / "yolo", labels, format="yolo"))
         np.testing.assert_array_equal(found.keypoints, places)
+
+
+def test_colour_stays_where_the_first_image_has_none(tmp_path):
+    labels = make_poses(3, image_size=32, n_channels=3, random_state=0, return_bunch=True)
+    labels.images[0] = 0
+    path = write_labels(tmp_path / "labels.pkg.slp", labels)
+    np.testing.assert_array_equal(np.asarray(read_labels(path).images), labels.images)
 
 
 def test_real_files(data_dir):

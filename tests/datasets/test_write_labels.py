@@ -71,6 +71,7 @@ def in_order_of_frames(labels):
         images=labels.images[order],
         keypoints=labels.keypoints[order],
         visibility=labels.visibility[order],
+        bboxes=labels.bboxes[order],
     )
 
 
@@ -357,6 +358,23 @@ def test_a_dataset_of_yolo_as_it_is_on_the_disk(tmp_path):
     assert description["flip_idx"] == [0, 2, 1, 3, 4]
     assert description["val"] == "val/images"
     assert sorted(set(read_labels(project).splits)) == ["train", "val"]
+    assert "path" not in description  # Ultralytics would look for it in its own folder
+    labels.splits[:] = "val"
+    path = write_labels(tmp_path / "val", labels, format="yolo")
+    assert len(read_labels(path).images) == 5  # "train" is where "val" is
+    labels["splits"] = np.array(["train"] * 5 + ["valid"])
+    with pytest.raises(ValueError, match="splits must be train, val, test, but have valid"):
+        write_labels(tmp_path / "valid", labels, format="yolo")
+
+
+@pytest.mark.parametrize("format", ["coco", "yolo"])
+def test_boxes_around_animals_stay(tmp_path, format):
+    labels = make_labels()
+    boxes = [[0.5, 1.5, 10.0, 8.0]] * 5 + [[np.nan] * 4]
+    found = read_labels(written(tmp_path, format, Bunch(**labels, bboxes=np.array(boxes))))
+    kept = found if format == "coco" else in_order_of_frames(found)
+    np.testing.assert_allclose(kept.bboxes[:4], boxes[:4], atol=1e-9)
+    assert np.isfinite(kept.bboxes[4]).all()  # around the keypoints
 
 
 def test_names_of_one_folder_stay_apart():

@@ -21,6 +21,7 @@ MOUSE = "0 0.5 0.5 0.25 0.5 "
 
 def make_dataset(folder, labels, n_numbers=3, config=CONFIG):
     """Images of 8 x 12 (height x width), one file of labels for some; names have their split."""
+    folder.mkdir(exist_ok=True)
     (folder / "data.yaml").write_text(config.format(n_numbers=n_numbers))
     for i, (name, text) in enumerate(labels.items()):
         for kind in ("images", "labels"):
@@ -85,6 +86,13 @@ def test_lists_of_images_and_of_folders(tmp_path):
     folder = make_dataset(tmp_path, labels, config=config)
     (folder / "list.txt").write_text("./images/more/c.png\n\n./images/train/a.png\n")
     assert [Path(name).stem for name in read_yolo(folder).filenames] == ["a", "c", "b"]
+
+
+def test_places_as_roboflow_writes_them(tmp_path):
+    config = CONFIG.replace("images/", "../images/").replace("path: nowhere/mice", "")
+    labels = {"train/a": MOUSE + "0.5 0.5 2 0 0 0 0 0 0", "val/b": None}
+    folder = make_dataset(tmp_path / "mice", labels, config=config)
+    assert read_yolo(folder).splits.tolist() == ["train"]
 
 
 def test_bodyparts_are_chosen_by_name(tmp_path):
