@@ -435,6 +435,8 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             y,
             sample_weight,
             visibility,
+            occluded=self.occluded,
+            absent=self.absent,
             n_channels=self.image_shape_[2] if go_on else None,
             n_keypoints=self.n_keypoints_ if go_on else None,
             names=None if self.skeleton is None else self.skeleton.names,
@@ -445,7 +447,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
                 f"but these are {samples.images.shape[1:]}. Resize or crop them, or fit anew with "
                 "warm_start=False."
             )
-        return samples.as_learnt(self.occluded, self.absent)
+        return samples
 
     def _split(self, images, groups, seed, go_on):
         # What was kept back stays so when training goes on, or it would leak into the training.

@@ -38,38 +38,6 @@ class Samples(NamedTuple):
         """Return some of the samples."""
         return Samples(*(None if part is None else part[indices] for part in self))
 
-    def as_learnt(self, occluded, absent):
-        """Return samples whose keypoints are what a network is to learn of each.
-
-        Parameters
-        ----------
-        occluded : {"learn", "ignore"}
-            Whether keypoints that are hidden count as labelled.
-        absent : {"silence", "ignore"}
-            Whether maps of bodyparts that a person looked for in vain are to be empty.
-
-        Returns
-        -------
-        Samples
-
-        Raises
-        ------
-        ValueError
-            If nothing is left to learn.
-        """
-        if self.visibility is None:
-            return self
-        keypoints = self.keypoints.copy()
-        if occluded == "ignore":
-            keypoints[self.visibility == 1] = np.nan
-        if absent == "silence":
-            keypoints[self.visibility == -1] = ABSENT
-        if np.isnan(keypoints).all():
-            raise ValueError(
-                'All labelled keypoints are occluded, and occluded="ignore" leaves none to learn.'
-            )
-        return self._replace(keypoints=keypoints)
-
     @property
     def pixel_size(self):
         """Mean size of the images' pixels in pixels of the user's images."""
@@ -78,7 +46,16 @@ class Samples(NamedTuple):
 
 
 def check_training_samples(
-    X, y, sample_weight=None, visibility=None, *, n_channels=None, n_keypoints=None, names=None
+    X,
+    y,
+    sample_weight=None,
+    visibility=None,
+    *,
+    occluded="learn",
+    absent="silence",
+    n_channels=None,
+    n_keypoints=None,
+    names=None,
 ):
     """Check what a user wants to train on.
 
@@ -86,6 +63,8 @@ def check_training_samples(
     ----------
     X, y, sample_weight, visibility
         As in `PoseEstimator.fit`.
+    occluded, absent : str
+        As in `PoseEstimator`: what is learnt of keypoints that are hidden, or not there.
     n_channels, n_keypoints : int, default=None
         What the network was built for; None: it is not built yet.
     names : sequence of str, default=None
@@ -99,9 +78,16 @@ def check_training_samples(
     if len(images) == 0:
         raise ValueError("There are no images: X has 0 samples.")
     y = check_keypoints(y, n_samples=len(images), n_keypoints=n_keypoints)
+    visibility = _check_visibility(visibility, y)
+    if visibility is not None and occluded == "ignore":
+        y = np.where((visibility == 1)[..., np.newaxis], np.nan, y)
     unlabelled = np.isnan(y).all(axis=(0, 2))
     if unlabelled.all():
-        raise ValueError("y has no labelled keypoint: all of it is NaN.")
+        hidden = ', or occluded, which occluded="ignore" leaves out'
+        raise ValueError(
+            "y has no labelled keypoint: all of it is NaN"
+            f"{hidden if visibility is not None and occluded == 'ignore' else ''}."
+        )
     if unlabelled.any():
         never = (str(names[i] if names else i) for i in np.flatnonzero(unlabelled))
         warnings.warn(
@@ -117,7 +103,9 @@ def check_training_samples(
     sample_weight = check_sample_weight(sample_weight, len(images))
     if sample_weight is not None:
         sample_weight = sample_weight.astype(np.float32)
-    return Samples(images, keypoints, sample_weight, _check_visibility(visibility, y))
+    if visibility is not None and absent == "silence":
+        keypoints = np.where((visibility == -1)[..., np.newaxis], ABSENT, keypoints)
+    return Samples(images, keypoints, sample_weight, visibility)
 
 
 def _warn_of_large_images(keypoints, image_size):

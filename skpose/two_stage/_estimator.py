@@ -181,6 +181,13 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         y = check_keypoints(y, n_samples=len(batch), name="y")
         generator = check_random_state(self.random_state)
         seed = int(generator.randint(_SEED_END))
+        rows = np.flatnonzero(np.isfinite(y).all(axis=2).any(axis=1))
+        batch, y = batch[rows], y[rows]  # both learn of the same frames, and keep the same back
+        options = {
+            name: np.asarray(value)[rows]
+            for name, value in {"groups": groups, "visibility": visibility}.items()
+            if value is not None
+        }
         keypoints = batch.to_batch(y)
         resizer = ImageResizer(scale=self._choose_scale(keypoints, batch.image_size)).fit(batch)
         box_size, shift = self._choose_box(keypoints)
@@ -192,9 +199,10 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         self.image_shape_ = tuple(batch.shape[1:])
         self.n_keypoints_ = y.shape[1]
         self.resizer_, self.box_size_ = resizer, box_size
-        options = {"groups": groups, "visibility": visibility}
-        self.coarse_ = self._fit_coarse(batch, keypoints, seed, groups)
-        self.fine_ = self._fit_fine(batch, keypoints, y, shift, generator, seed, **options)
+        self.coarse_ = self._fit_coarse(batch, keypoints, seed, options.get("groups"))
+        middles = bounding_box_centers(keypoints) + generator.uniform(-shift, shift, (len(y), 2))
+        fine = _with_seed(PoseEstimator() if self.fine is None else clone(self.fine), seed)
+        self.fine_ = fine.fit(self._crop(batch, middles), y, **options)
         return self
 
     def _choose_scale(self, keypoints, image_size):
@@ -232,18 +240,6 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         options = {} if groups is None else {"groups": groups}
         small = self.resizer_.transform(batch)
         return coarse.fit(small, batch.to_user(middles[:, np.newaxis]), **options)
-
-    def _fit_fine(self, batch, keypoints, y, shift, generator, seed, **options):
-        """Train the bodyparts in crops around places beside the animal's middle."""
-        middles = bounding_box_centers(keypoints)
-        rows = np.flatnonzero(np.isfinite(middles).all(axis=1))
-        middles = middles[rows] + generator.uniform(-shift, shift, (len(rows), 2))
-        fine = _with_seed(PoseEstimator() if self.fine is None else clone(self.fine), seed)
-        frames = batch[rows]
-        options = {
-            name: np.asarray(value)[rows] for name, value in options.items() if value is not None
-        }
-        return fine.fit(self._crop(frames, middles), y[rows], **options)
 
     def _crop(self, frames, middles):
         """Return crops around places in pixels of the batch."""

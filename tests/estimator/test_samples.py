@@ -90,14 +90,21 @@ def test_visibility_is_checked_and_sliced_with_the_samples():
 def test_what_is_learnt_of_hidden_and_absent_bodyparts():
     X = np.zeros((2, 8, 8, 1), dtype=np.uint8)
     y = np.array([[[1.0, 1], [2, 2]], [[np.nan] * 2, [np.nan] * 2]])
-    samples = check_training_samples(X, y, visibility=[[2, 1], [0, -1]])
-    learnt = samples.as_learnt("learn", "silence").keypoints
-    np.testing.assert_array_equal(learnt, [[[1, 1], [2, 2]], [[np.nan] * 2, [ABSENT] * 2]])
-    learnt = samples.as_learnt("ignore", "ignore").keypoints
-    np.testing.assert_array_equal(learnt, [[[1, 1], [np.nan] * 2], [[np.nan] * 2] * 2])
-    np.testing.assert_array_equal(samples.keypoints, y)  # which stay
-    without = check_training_samples(X, y)
-    assert without.as_learnt("ignore", "silence") is without
+    visibility, nowhere = [[2, 1], [0, -1]], [np.nan] * 2
+    learnt = check_training_samples(X, y, visibility=visibility).keypoints
+    np.testing.assert_array_equal(learnt, [[[1, 1], [2, 2]], [nowhere, [ABSENT] * 2]])
+    options = {"visibility": visibility, "absent": "ignore"}
+    learnt = check_training_samples(X, y, **options).keypoints
+    np.testing.assert_array_equal(learnt, y)
+    with pytest.warns(UserWarning, match="cannot be learnt: ear"):
+        learnt = check_training_samples(
+            X, y, **options, occluded="ignore", names=["nose", "ear"]
+        ).keypoints
+    np.testing.assert_array_equal(learnt, [[[1, 1], nowhere], [nowhere, nowhere]])
+    hidden = [[1, 1], [0, -1]]
+    with pytest.raises(ValueError, match="or occluded, which"):
+        check_training_samples(X, y, visibility=hidden, occluded="ignore")
+    np.testing.assert_array_equal(check_training_samples(X, y).keypoints, y)
 
 
 @pytest.mark.parametrize(

@@ -394,7 +394,7 @@ def test_bodyparts_that_are_absent_are_not_seen_any_more(blobs):
         shares[absent] = heights[16:].mean() / heights[:16].mean()
     assert shares["silence"] < 0.1 < shares["ignore"]
     hidden = tiny_estimator(occluded="ignore")
-    with pytest.raises(ValueError, match="leaves none to learn"):
+    with pytest.raises(ValueError, match="no labelled keypoint"):
         hidden.fit(X[:16], y[:16], visibility=np.ones((16, 1)))
 
 

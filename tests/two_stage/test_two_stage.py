@@ -132,11 +132,11 @@ def test_where_the_first_one_finds_nothing_the_confidence_says_so(dots):
 
 def test_labels_that_are_missing(dots):
     X, y = dots
-    y[0] = np.nan  # nothing is labelled: left out by the second one
+    y[0] = np.nan  # nothing is labelled: left out
     y[1, 1:] = np.nan  # a third is: does not tell the first one where the animal is
     estimator = fitted(X, y)
-    assert len(estimator.fine_.y_) == 5
-    assert np.isnan(estimator.coarse_.y_).any(axis=(1, 2)).tolist() == [True, True] + [False] * 4
+    assert len(estimator.fine_.y_) == len(estimator.coarse_.y_) == 5  # and keep the same back
+    assert np.isnan(estimator.coarse_.y_).any(axis=(1, 2)).tolist() == [True] + [False] * 4
     visibility, groups = np.where(np.isnan(y[..., 0]), 0, 2), np.arange(6)
     options = {"visibility": visibility, "groups": groups}
     other = clone(estimator).fit(X, y, **options)
