@@ -181,8 +181,9 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         y = check_keypoints(y, n_samples=len(batch), name="y")
         generator = check_random_state(self.random_state)
         seed = int(generator.randint(_SEED_END))
-        rows = np.flatnonzero(np.isfinite(y).all(axis=2).any(axis=1))
-        batch, y = batch[rows], y[rows]  # both learn of the same frames, and keep the same back
+        # Both learn of the same frames, and keep the same back.
+        rows = np.flatnonzero(np.isfinite(y).reshape(len(y), -1).any(axis=1))
+        batch, y = ImageBatch.wrap(batch[rows]), y[rows]
         options = {
             name: np.asarray(value)[rows]
             for name, value in {"groups": groups, "visibility": visibility}.items()
