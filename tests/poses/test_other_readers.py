@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skpose.poses import check_poses, from_numpy, to_numpy, write_poses
+from skpose.poses import check_poses, from_numpy, to_movement, to_numpy, write_poses
 
 NAMES = ["nose", "left ear", "1", "ö"]
 
@@ -48,9 +48,7 @@ def test_movement(tmp_path, ending, software, knows_time, individuals):
             pytest.importorskip(name) for name in ("xarray", "movement.validators.datasets")
         )
         found = xarray.load_dataset(path)
-        datasets.ValidPosesInputs.validate(
-            found.rename(keypoint="keypoints", individual="individuals")
-        )
+        datasets.ValidPosesInputs.validate(to_movement(found))
     else:
         found = load.from_file(path, source_software=software, fps=None if ending == ".nwb" else 50)
     found = check_poses(found)
