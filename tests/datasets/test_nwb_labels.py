@@ -8,6 +8,8 @@ from skpose.poses import from_numpy, write_poses
 
 sleap_io = pytest.importorskip("sleap_io")
 pytest.importorskip("ndx_pose")
+# Of older versions of hdmf, about what sleap-io writes.
+pytestmark = pytest.mark.filterwarnings("ignore:Spec 'ImageSeries/num_samples'")
 PLACES = np.array([[[1.0, 2.5], [3.0, 4.0]], [[5.0, 1.0], [np.nan, np.nan]]])
 
 
