@@ -1,6 +1,6 @@
 """`skpose convert`: labels and poses from one format to another."""
 
-from helpers import run
+from helpers import run, write_video
 import numpy as np
 import pytest
 
@@ -86,3 +86,15 @@ def test_each_animal_of_a_sleap_file_is_trained_on(tmp_path):
     small = ["--epochs", 1, "--set", "model__filters=4", "--set", "augmenter=None"]
     run("train", tmp_path / "two.pkg.slp", model, "--individuals", "each", *small)
     assert model.exists()
+
+
+def test_poses_with_their_video_are_labels(tmp_path):
+    video = write_video(tmp_path / "fly.mp4", np.zeros((4, 16, 16, 3), dtype=np.uint8))
+    keypoints = np.array([[[1.0, 2.0], [np.nan, np.nan]]])
+    poses = from_numpy(keypoints, names=["head", "tail"], frames=[3], frame_rate=25)
+    source = write_poses(tmp_path / "poses.nc", poses)
+    told = run("convert", source, tmp_path / "set.h5", "--video", video, "--missing", "absent")
+    assert "1 frames of 1 video(s) with 2 bodyparts" in told
+    found = read_labels(tmp_path / "set.h5")
+    assert found.frame_numbers.tolist() == [3]
+    assert found.visibility.tolist() == [[2, -1]]

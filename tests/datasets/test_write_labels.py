@@ -181,6 +181,16 @@ def test_deeplabcut_is_read_by_pandas_as_deeplabcut_does(tmp_path):
     assert text.index[1] == ("labeled-data", "fly", "img0000007.png")
 
 
+def test_lightning_pose_is_read_by_pandas_as_lightning_pose_does(tmp_path):
+    pd = pytest.importorskip("pandas")
+    labels = make_labels()
+    project = written(tmp_path, "lightning_pose", labels)
+    table = pd.read_csv(project / "CollectedData.csv", header=[0, 1, 2], index_col=0)
+    assert all((project / name).is_file() for name in table.index)
+    places = table.to_numpy().reshape(6, 5, 2)
+    np.testing.assert_allclose(places, labels.keypoints, rtol=1e-14)
+
+
 def test_the_configuration_of_a_deeplabcut_project(tmp_path):
     yaml = pytest.importorskip("yaml")
     project = written(tmp_path, "deeplabcut", make_labels())
