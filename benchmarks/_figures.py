@@ -265,8 +265,8 @@ def draw_annotator(results):
     kinds = list(dict.fromkeys(kind for rows in results.values() for kind in rows))
     figure, axes = plt.subplots(1, 3, figsize=(12, 4.4), layout="constrained")
     panels = (
-        ("share", "actions, as a share of labelling from nothing", 1, 1 / 3),
-        ("error_px", "mean error of the labels (px)", 1, 1),
+        ("share", "share of the actions from nothing (dashed: aim)", 1, 1 / 3),
+        ("error_px", "mean error of the labels, px (dashed: aim)", 1, 1),
         ("waiting_s", "waiting for the model (minutes)", 60, None),
     )
     width = 0.8 / len(kinds)
@@ -282,10 +282,9 @@ def draw_annotator(results):
             ax.bar(*zip(*at, strict=True), width=0.9 * width, color=color, label=kind)
         if aim is not None:
             ax.axhline(aim, color=BLACK, linewidth=1, linestyle="--")
-            ax.text(len(results) - 0.55, aim, "aim", va="bottom", ha="right", fontsize="small")
         ax.set_xticks(range(len(results)), results)
         ax.set_title(title, loc="left", fontsize="medium")
         tidy(ax)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(kinds), frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     save_figure(figure, "annotator")
