@@ -188,7 +188,8 @@ def _frame_numbers(poses, rows, images, path):
 
 def _frames_at(times, images, path):
     """Return the frames at some times: other programs' files do not tell their numbers."""
-    numbers = np.abs(images.times - times[:, np.newaxis]).argmin(axis=1)
+    middles = (images.times[1:] + images.times[:-1]) / 2
+    numbers = np.searchsorted(middles, times)
     away = np.abs(images.times[numbers] - times)
     if (away > 0.5 / images.frame_rate).any():
         time = float(times[away.argmax()])

@@ -236,7 +236,8 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         """Train where the animal's middle is, in small images."""
         middles = bounding_box_centers(keypoints)
         is_told = np.isfinite(keypoints).all(axis=2).mean(axis=1) >= _HALF
-        middles[~is_told] = np.nan
+        if is_told.any():
+            middles[~is_told] = np.nan
         coarse = _with_seed(PoseEstimator() if self.coarse is None else clone(self.coarse), seed)
         options = {} if groups is None else {"groups": groups}
         small = self.resizer_.transform(batch)
