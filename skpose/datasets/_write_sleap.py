@@ -1,10 +1,12 @@
 """SLEAP packages that are made of labels."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from skpose._files import replacing, with_ending
+from skpose._hdf5 import create_hdf5
 from skpose._sleap_files import import_sleap_io, mark_as_own
 from skpose.datasets._write_images import encode_images, name_images, videos_of
 
@@ -62,14 +64,12 @@ def _divide(labels):
 
 def _write_videos(path, images, videos):
     """Write images into an HDF5 file, a few at a time, as packages have them."""
-    import h5py
-
     places = {
         row: (number, place)
         for number, video in enumerate(videos)
         for place, row in enumerate(video.rows)
     }
-    with h5py.File(path, "x") as file:
+    with create_hdf5(path, math.prod(images.shape)) as file:
         stored = {}
         for row, encoded in enumerate(encode_images(images)):
             number, place = places[row]
