@@ -90,7 +90,7 @@ class ImageFiles(LazyArray):
         self._paths = _check_paths(paths)
         self._n_channels = n_channels
         if isinstance(image_size, str) and image_size == "largest":
-            image_size = _largest(self._paths)
+            image_size = largest(map(read_image_size, self._paths))
         self._image_size = None if image_size is None else check_image_size(image_size)
         first = read_image(self._paths[0])
         size = self._image_size or first.shape[:2]
@@ -178,9 +178,9 @@ def read_image(path):
     return pixels[..., np.newaxis] if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
-def _largest(paths):
-    """Return the greatest height and the greatest width of image files."""
-    heights, widths = zip(*map(read_image_size, paths), strict=True)
+def largest(sizes):
+    """Return the greatest height and the greatest width of (height, width) pairs."""
+    heights, widths = zip(*sizes, strict=True)
     return max(heights), max(widths)
 
 

@@ -15,7 +15,7 @@ from sklearn.utils import Bunch
 from skpose._files import reading
 from skpose._types import ImageSize, PathLike
 from skpose.datasets._bodyparts import places_among
-from skpose.datasets._image_files import open_listed, read_image_size
+from skpose.datasets._image_files import largest, open_listed, read_image_size
 from skpose.datasets._moved_files import check_apart
 from skpose.datasets._several_animals import check_choice, check_one_each
 from skpose.skeleton import Skeleton
@@ -145,7 +145,9 @@ def read_label_studio(
     shares = np.array(
         [[animal.points.get(name, nowhere) for name in skeleton.names] for animal in animals]
     )
-    keypoints = shares * _sizes(animals, found, path)[:, np.newaxis] - 0.5
+    sizes = _sizes(animals, found, path)
+    keypoints = shares * np.array(sizes, dtype=float)[:, np.newaxis, ::-1] - 0.5
+    image_size = largest(sizes) if image_size is None else image_size
     images = open_listed(files, path, n_channels=n_channels, image_size=image_size)
     return Bunch(
         images=images,
@@ -227,16 +229,16 @@ def _share(region):
 
 
 def _sizes(animals, found, path):
-    """Return the (width, height) of each animal's image, which has the shape that was labelled."""
-    sizes = {image: read_image_size(file)[::-1] for image, file in found.items()}
+    """Return the (height, width) of each animal's image, which has the shape that was labelled."""
+    sizes = {image: read_image_size(file) for image, file in found.items()}
     for animal in animals:
-        (width, height), (old_width, old_height) = sizes[animal.image], animal.size
+        (height, width), (old_width, old_height) = sizes[animal.image], animal.size
         if abs(width * old_height - height * old_width) > max(width, height, *animal.size):
             raise ValueError(
                 f"{path} was labelled in an image of {old_width} x {old_height} pixels (width, "
                 f"height), but {found[animal.image]} has {width} x {height}. Is it another image?"
             )
-    return np.array([sizes[animal.image] for animal in animals], dtype=float)
+    return [sizes[animal.image] for animal in animals]
 
 
 def _image_of(task, path):

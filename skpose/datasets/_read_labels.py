@@ -173,17 +173,17 @@ def read_labels(
         "video_dir": video_dir,
         "image_dir": image_dir,
         "video": video,
+        "missing": missing,
         "n_channels": n_channels,
         "image_size": image_size,
     }
     if missing not in (None, "unlabelled", "absent"):
         raise ValueError(f"missing must be 'unlabelled' or 'absent', but was {missing!r}.")
     options = {name: value for name, value in options.items() if value is not None}
-    given = [*options, *(["missing"] if missing is not None else [])]
-    if format != "deepposekit":
-        applicable = {*applicable, "missing"}
-    if wrong := [name for name in given if name not in applicable]:
-        raise ValueError(f"{wrong[0]} does not apply to {path}, which is labels of {format}.")
+    for name in options:
+        if name not in applicable:
+            raise ValueError(f"{name} does not apply to {path}, which is labels of {format}.")
+    options.pop("missing", None)  # of no reader: it is done to what they read
     labels = read(path, **options)
     if missing == "absent":
         is_placed = labels.visibility > 0
@@ -198,21 +198,27 @@ _READERS: dict[str, tuple[Callable[..., Any], set[str]]] = {
     "deepposekit": (read_annotations, {"skeleton", "labelled", "n_channels"}),
     "deeplabcut": (
         read_deeplabcut,
-        {"skeleton", "scorer", "individuals", "n_channels", "image_size"},
+        {"skeleton", "missing", "scorer", "individuals", "n_channels", "image_size"},
     ),
-    "lightning_pose": (read_lightning_pose, {"skeleton", "n_channels", "image_size"}),
-    "coco": (read_coco, {"skeleton", "category", "image_dir", "n_channels", "image_size"}),
+    "lightning_pose": (read_lightning_pose, {"skeleton", "missing", "n_channels", "image_size"}),
+    "coco": (
+        read_coco,
+        {"skeleton", "missing", "category", "image_dir", "n_channels", "image_size"},
+    ),
     "sleap": (
         read_sleap_labels,
-        {"skeleton", "labelled", "individuals", "video_dir", "n_channels"},
+        {"skeleton", "missing", "labelled", "individuals", "video_dir", "n_channels"},
     ),
-    "yolo": (read_yolo, {"skeleton", "category", "individuals", "n_channels", "image_size"}),
+    "yolo": (
+        read_yolo,
+        {"skeleton", "missing", "category", "individuals", "n_channels", "image_size"},
+    ),
     "labelstudio": (
         read_label_studio,
-        {"skeleton", "individuals", "image_dir", "n_channels", "image_size"},
+        {"skeleton", "missing", "individuals", "image_dir", "n_channels", "image_size"},
     ),
-    "nwb": (read_nwb_labels, {"skeleton", "individuals", "video_dir", "n_channels"}),
-    "netcdf": (read_netcdf_labels, {"skeleton", "individuals", "video", "n_channels"}),
+    "nwb": (read_nwb_labels, {"skeleton", "missing", "individuals", "video_dir", "n_channels"}),
+    "netcdf": (read_netcdf_labels, {"skeleton", "missing", "individuals", "video", "n_channels"}),
 }
 
 

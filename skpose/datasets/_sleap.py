@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path, PureWindowsPath
 import re
-from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -299,7 +298,7 @@ def _open_video(video, path, video_dir, n_channels):
         images = ImageFiles(files, n_channels=n_channels, image_size="largest")
         return _Video(images, None, files[0].parent.name, files[0].parent.name, name)
     if dataset and Path(name).resolve() == path.resolve():
-        return _open_embedded(video, dataset, path, n_channels)
+        return _open_embedded(video, path, n_channels, about)
     file = _find(name, path, video_dir)
     if dataset:
         check_sound(file, what="a video in HDF5")
@@ -309,8 +308,9 @@ def _open_video(video, path, video_dir, n_channels):
     return _Video(images, None, file.name, name_with_size(file))
 
 
-def _open_embedded(video, dataset, path, n_channels):
-    images = _HDF5Video(path, dataset, n_channels, video.backend_metadata)
+def _open_embedded(video, path, n_channels, about):
+    dataset = about["dataset"]
+    images = _HDF5Video(path, dataset, n_channels, about)
     name = path if video.source_video is None else video.source_video.filename
     files = name if isinstance(name, list) else None
     name = PureWindowsPath(name).name if files is None else PureWindowsPath(files[0]).parent.name
@@ -350,13 +350,13 @@ class _HDF5Video(LazyArray):
         Where in the file.
     n_channels : {1, 3} or None
         The channels to read.
-    about : dict, default={}
+    about : dict
         What the labels say of it: whether it is grey ("grayscale", or by its "shape"), the order of
         the axes ("input_format"), and whether pixels that are all 0 to 1 are shares of white
         ("convert_range").
     """
 
-    def __init__(self, path, dataset, n_channels, about=MappingProxyType({})):
+    def __init__(self, path, dataset, n_channels, about):
         self.path, self._dataset = str(path), dataset
         self._axes = about.get("input_format") or "channels_last"
         # sleap-io would guess it from the first image, which may be black.

@@ -7,10 +7,11 @@ import numpy as np
 
 from skpose._files import making_folder
 from skpose.datasets._write_images import boxes_of, join_names, name_images, write_images
+from skpose.datasets._yolo import SPLITS
 
 __all__ = ["write_yolo"]
 
-_SPLITS = _TRAIN, _VAL, _TEST = "train", "val", "test"
+_TRAIN, _VAL, _TEST = SPLITS
 
 
 def write_yolo(path, labels, *, overwrite):
@@ -19,8 +20,8 @@ def write_yolo(path, labels, *, overwrite):
 
     splits = labels.get("splits")
     splits = [_TRAIN] * len(labels.images) if splits is None else [str(split) for split in splits]
-    if wrong := sorted(set(splits) - set(_SPLITS)):
-        raise ValueError(f"splits must be {', '.join(_SPLITS)}, but have {', '.join(wrong)}.")
+    if wrong := sorted(set(splits) - set(SPLITS)):
+        raise ValueError(f"splits must be {', '.join(SPLITS)}, but have {', '.join(wrong)}.")
     names = join_names(name_images(labels))  # sleap-io looks into no folders of videos
     visibility, boxes = _inside(labels), boxes_of(labels)
     with making_folder(path) as folder:
@@ -75,7 +76,7 @@ def _line(keypoints, visibility, box, size):
 def _description(skeleton, splits):
     """Return what data.yaml says; "node_names" and "skeleton" are what sleap-io looks for."""
     names = list(skeleton.names)
-    first = next(split for split in _SPLITS if split in splits)
+    first = next(split for split in SPLITS if split in splits)
     # Ultralytics asks for both, to train on and to validate on.
     used = {split: split if split in splits else first for split in (_TRAIN, _VAL)}
     used |= {_TEST: _TEST} if _TEST in splits else {}

@@ -12,13 +12,13 @@ from sklearn.utils import Bunch
 from skpose._files import reading
 from skpose._types import ImageSize, PathLike
 from skpose.datasets._bodyparts import places_among
-from skpose.datasets._image_files import open_listed, read_image_size
+from skpose.datasets._image_files import largest, open_listed, read_image_size
 from skpose.datasets._several_animals import check_choice, check_one_each
 from skpose.skeleton import Skeleton, number_names
 
-__all__ = ["is_yolo_config", "read_yolo"]
+__all__ = ["SPLITS", "is_yolo_config", "read_yolo"]
 
-_SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 _ENDINGS = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 _BOX = 5  # numbers before the keypoints: the class, and the box
 
@@ -130,6 +130,8 @@ def read_yolo(
     if skeleton is not None:
         places = places_among(skeleton.names, dataset.skeleton.names, path)
         keypoints, visibility = keypoints[:, places], visibility[:, places]
+    if image_size is None:
+        image_size = largest([animal.image_size for animal in animals])
     images = open_listed(files, path, n_channels=n_channels, image_size=image_size)
     return Bunch(
         images=images,
@@ -158,6 +160,7 @@ class _Animal(NamedTuple):
 
     split: str
     image: Path
+    image_size: tuple  # (height, width)
     category: int
     bbox: NDArray[np.float64]
     keypoints: NDArray[np.float64]
@@ -185,7 +188,7 @@ def _describe(config):
         root=root if root.is_dir() else config.parent,  # which may have been moved
         places={
             split: places if isinstance(places, list) else [places]
-            for split in _SPLITS
+            for split in SPLITS
             if (places := content.get(split))
         },
         skeleton=_skeleton(content, n_keypoints),
@@ -258,11 +261,12 @@ def _read_animals(split, image, dataset):
             )
         if not np.isfinite(rows).all():
             raise ValueError("a number is infinite or none")
-        size = np.array(read_image_size(image)[::-1], dtype=float)  # (width, height)
-        return [_animal(split, image, np.array(row), size, dataset) for row in rows]
+        image_size = read_image_size(image)
+        return [_animal(split, image, image_size, np.array(row), dataset) for row in rows]
 
 
-def _animal(split, image, row, size, dataset):
+def _animal(split, image, image_size, row, dataset):
+    size = np.array(image_size[::-1], dtype=float)  # (width, height)
     points = row[_BOX:].reshape(-1, dataset.n_numbers)
     if dataset.n_numbers == 3:
         visibility = points[:, 2].astype(np.int8)
@@ -275,7 +279,7 @@ def _animal(split, image, row, size, dataset):
     keypoints[visibility == 0] = np.nan
     center, extent = row[1:3] * size, row[3:5] * size
     bbox = np.concatenate([center - extent / 2 - 0.5, extent])
-    return _Animal(split, image, int(row[0]), bbox, keypoints, visibility)
+    return _Animal(split, image, image_size, int(row[0]), bbox, keypoints, visibility)
 
 
 def _choose_class(animals, classes, name, path):

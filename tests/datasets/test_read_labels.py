@@ -1,4 +1,7 @@
+from importlib import resources
 import json
+import re
+from typing import get_args
 
 import cv2
 import h5py
@@ -6,7 +9,8 @@ import numpy as np
 import pytest
 
 from skpose import Skeleton
-from skpose.datasets import read_labels, write_annotations
+from skpose._label_formats import READ, WRITTEN
+from skpose.datasets import _read_labels, _write_labels, read_labels, write_annotations
 from skpose.poses import from_numpy, write_poses
 
 NAMES = ["snout", "tail"]
@@ -102,6 +106,13 @@ def test_options_that_do_not_apply_are_refused(tmp_path):
     assert read_labels(tmp_path / "a.json", category="mouse").keypoints.shape == (2, 2, 2)
     with pytest.raises(ValueError, match="category must name one of them"):
         read_labels(tmp_path / "a.json", category="rat")
+
+
+def test_formats_are_the_same_wherever_they_are_listed():
+    assert get_args(_read_labels.Format) == tuple(READ) == tuple(_read_labels._READERS)
+    assert get_args(_write_labels.Format) == tuple(WRITTEN) == tuple(_write_labels._WRITERS)
+    page = resources.files("skpose.annotate").joinpath("static/index.html").read_text("utf-8")
+    assert {"deepposekit", *re.findall(r'value="(\w+)"', page)} >= set(WRITTEN)
 
 
 def test_what_is_missing_may_be_absent(tmp_path):
