@@ -3,7 +3,7 @@
 import { Context } from "./context.js";
 import { clampToImage, distance, rotate } from "./geometry.js";
 import { Keys } from "./keys.js";
-import { Model } from "./model.js";
+import { isBusy, Model } from "./model.js";
 import { getSession, sendJson } from "./net.js";
 import { Overlay } from "./overlay.js";
 import { buildKeys, buildLegend, byId, describe, describeOthers, describeQueue, Frames, Keypoints, make, write } from "./panels.js";
@@ -577,14 +577,18 @@ class Page {
     });
   }
 
-  showJob(about) {
-    const hadGuesses = this.model.about.state === "guessing" && about.state !== "guessing";
-    this.model.show(about);
-    if (!hadGuesses) return;
-    this.store.refresh().then(async () => { // the last ones
-      if (this.frames.filter === "doubt") await this.frames.sort();
-      this.frames.update();
-    }).catch(() => {});
+  // Who is told that a job has ended finds all its guesses. States may be too short to be told.
+  async showJob(about) {
+    const hasEnded = about.state !== this.model.about.state && !isBusy(about);
+    this.newest = about;
+    if (hasEnded) {
+      try {
+        await this.store.refresh();
+        if (this.frames.filter === "doubt") await this.frames.sort();
+        this.frames.update();
+      } catch { /* the next event asks again */ }
+    }
+    if (this.newest === about) this.model.show(about);
   }
 
   listenToServer() {

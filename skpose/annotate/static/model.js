@@ -6,6 +6,8 @@ import { byId, write } from "./panels.js";
 const MORE = 20; // frames
 const PIXELS = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
 
+export const isBusy = ({ state }) => ["training", "choosing", "guessing"].includes(state);
+
 export class Model {
   constructor(store, banner) {
     Object.assign(this, { store, banner });
@@ -15,14 +17,10 @@ export class Model {
     byId("suggest").hidden = !store.session.has_videos;
   }
 
-  get isBusy() {
-    return ["training", "choosing", "guessing"].includes(this.about.state);
-  }
-
   async start(job) {
     this.banner("job", null);
     try {
-      if (this.isBusy) await sendJson("DELETE", "api/job", {});
+      if (isBusy(this.about)) await sendJson("DELETE", "api/job", {});
       else await sendJson("POST", "api/job", job);
     } catch (error) {
       this.banner("job", error.message);
@@ -40,13 +38,14 @@ export class Model {
   draw() {
     const { state, share } = this.about;
     const missing = this.store.session.least_labelled - this.store.letters.filter((letter) => letter === "d" || letter === "b").length;
+    const busy = isBusy(this.about);
     const button = byId("train");
-    write(button, this.isBusy ? "Stop" : "Train");
-    button.disabled = !this.isBusy && (missing > 0 || this.store.isReadOnly);
-    byId("minutes").disabled = this.isBusy;
-    byId("suggest").disabled = this.isBusy || this.store.isReadOnly;
+    write(button, busy ? "Stop" : "Train");
+    button.disabled = !busy && (missing > 0 || this.store.isReadOnly);
+    byId("minutes").disabled = busy;
+    byId("suggest").disabled = busy || this.store.isReadOnly;
     const bar = byId("job-bar");
-    bar.hidden = !this.isBusy;
+    bar.hidden = !busy;
     if (state === "training" && share) bar.value = share;
     else bar.removeAttribute("value");
     write(byId("job-text"), this.describe(Math.max(missing, 0)));

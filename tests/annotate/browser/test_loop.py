@@ -140,8 +140,8 @@ def test_a_training_is_started_and_its_guesses_are_gone_through(
         assert keypoints(path)[0][0] == "placed"
         assert keypoints(path, 4)[0] == ["guess", 20, 20, 0.25]
         page.select_option("#filter", "doubt")
-        rows = page.locator("#frames-shown .number").all_inner_texts()
-        assert rows == ["4", "0"]  # the least sure one first
+        rows = page.locator("#frames-shown .number")
+        until(lambda: rows.all_inner_texts() == ["4", "0"])  # the least sure one first
         until(lambda: page.input_value("#frame-number") == "4")
         page.keyboard.press("f")
         saved(page)
