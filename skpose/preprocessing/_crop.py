@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skpose._boxes import bounding_boxes
+from skpose._boxes import bounding_boxes, box_sides
 from skpose._types import Border, Images, ImageSize
 from skpose.base import (
     Interval,
@@ -19,6 +19,8 @@ from skpose.base import (
 from skpose.preprocessing._base import ImageTransformer
 from skpose.preprocessing._image_batch import ImageBatch
 from skpose.preprocessing._warp import BORDERS, apply_affine, invert
+
+_STEP = 32  # pixels
 
 CROP_CONSTRAINTS = {
     "box_size": [Interval(Integral, 1, None, closed="left"), tuple, list],
@@ -201,6 +203,40 @@ def bounding_box_centers(keypoints: ArrayLike) -> NDArray[np.float64]:
     centers = np.full(low.shape, np.nan)
     centers[some] = (low[some] + high[some]) / 2
     return centers
+
+
+def crop_size(y: ArrayLike, *, margin: float = 0.25) -> int:
+    """Return the side of crops that hold the animal, wherever it points.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples, n_keypoints, 2)
+        (x, y) of labelled keypoints in pixels; NaN: not labelled.
+    margin : float, default=0.25
+        By which part of the animal's size crops are larger.
+
+    Returns
+    -------
+    int
+        Pixels, a multiple of 32, which suits networks.
+
+    See Also
+    --------
+    ImageCropper : Crops images around an individual.
+
+    Notes
+    -----
+    The animal's size is the longer side of the box that bounds its labelled keypoints, the greatest
+    of all poses. Crops of that size hold it whole only if they lie around the middle of that box.
+
+    Examples
+    --------
+    >>> from skpose.preprocessing import crop_size
+    >>> crop_size([[[10.0, 20.0], [110.0, 20.0]]])
+    128
+    """
+    longest = float(box_sides(check_keypoints(y, name="y")).max(initial=0))
+    return _STEP * max(1, int(np.ceil(longest * (1 + margin) / _STEP)))
 
 
 def crop_batch(batch, matrices, box_size, transformer):

@@ -19,6 +19,7 @@ from skpose.base import (
 from skpose.preprocessing._base import ImageTransformer
 from skpose.preprocessing._image_batch import ImageBatch
 from skpose.preprocessing._warp import resize_matrix
+from skpose.preprocessing._working_region import working_region
 from skpose.preprocessing._working_scale import working_scale
 
 
@@ -40,21 +41,24 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         it, and pads it at the bottom or on the right.
     border_value : int, default=0
         The value of the padding, 0 to 255.
-    region : tuple of int, default=None
+    region : tuple of int or "auto", default=None
         The part of the images that is resized, (x, y, width, height) in their pixels; the rest is
-        cut off. Labels outside it say nothing to "auto". None: the whole image.
+        cut off. Labels outside it say nothing to `scale`. "auto": where the labels given to `fit`
+        are, see `working_region`. None: the whole image.
 
     Attributes
     ----------
     scale_ : float
         What `scale` stands for, after `fit`; only where `scale` is given.
+    region_ : tuple of int or None
+        What `region` stands for, after `fit`.
     input_size_ : tuple of int
         (height, width) of the images that `fit` was given.
 
     Raises
     ------
     ValueError
-        If not exactly one of `scale` and `image_size` is given, if `scale` is "auto" and `fit` is
+        If not exactly one of `scale` and `image_size` is given, if something is "auto" and `fit` is
         given no labels, or if `region` reaches beyond the images or comes with `keep_aspect`.
 
     See Also
@@ -83,7 +87,7 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         "image_size": [tuple, list, None],
         "keep_aspect": ["boolean"],
         "border_value": [Interval(Real, 0, 255, closed="both")],
-        "region": [tuple, list, None],
+        "region": [tuple, list, StrOptions({"auto"}), None],
     }
 
     def __init__(
@@ -93,7 +97,7 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         image_size: ImageSize | None = None,
         keep_aspect: bool = False,
         border_value: int = 0,
-        region: Region | None = None,
+        region: Region | Literal["auto"] | None = None,
     ) -> None:
         self.scale = scale
         self.image_size = image_size
@@ -103,7 +107,7 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Images, y: ArrayLike | None = None) -> Self:
-        """Check the parameters, and read a scale of "auto" off the labels.
+        """Check the parameters, and read what is "auto" off the labels.
 
         Parameters
         ----------
@@ -117,13 +121,16 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         self
         """
         batch = ImageBatch.wrap(X)
-        self.__dict__.pop("scale_", None)
+        for learnt in ("scale_", "region_"):
+            self.__dict__.pop(learnt, None)
         self.input_size_ = batch.image_size
+        keypoints = None if y is None else batch.to_batch(check_keypoints(y, n_samples=len(batch)))
+        region = self.region
+        if region == "auto":
+            region = working_region(_given(keypoints, "region"), batch.image_size)
+        self.region_ = region
         if self.scale == "auto" and self.image_size is None:
-            if y is None:
-                raise ValueError('ImageResizer(scale="auto") needs labels: fit(X, y).')
-            keypoints = batch.to_batch(check_keypoints(y, n_samples=len(batch)))
-            keypoints = without_those_outside(keypoints, self.region)
+            keypoints = without_those_outside(_given(keypoints, "scale"), self.region_)
             self.scale_ = working_scale(keypoints, self._size(batch))
         elif isinstance(self.scale, Real):
             self.scale_ = float(self.scale)
@@ -147,19 +154,27 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         size = self._size(batch)
         inner, outer = self._sizes(size)
         matrix = resize_matrix(size, inner)
-        if self.region is not None:
-            matrix[:, 2] -= matrix[:, :2] @ self.region[:2]
+        region = self._chosen_region()
+        if region is not None:
+            matrix[:, 2] -= matrix[:, :2] @ region[:2]
         return batch.warped(matrix, outer, **self._border(inner != outer))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.requires_fit = self.scale == "auto"
+        tags.requires_fit = "auto" in (self.scale, self.region)
         return tags
 
     def _size(self, batch):
         """Return the (height, width) of what is resized."""
-        _, _, width, height = check_region(self.region, batch.image_size)
+        _, _, width, height = check_region(self._chosen_region(), batch.image_size)
         return height, width
+
+    def _chosen_region(self):
+        if self.region != "auto":
+            return self.region
+        if not hasattr(self, "region_"):
+            raise NotFittedError('ImageResizer(region="auto") learns its region: call fit(X, y).')
+        return self.region_
 
     def _border(self, is_padded):
         return {"border": "constant", "border_value": self.border_value} if is_padded else {}
@@ -183,6 +198,12 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
             raise NotFittedError('ImageResizer(scale="auto") learns its scale: call fit(X, y).')
         inner = _rounded(image_size, self.scale_ if self.scale == "auto" else self.scale)
         return inner, inner
+
+
+def _given(keypoints, name):
+    if keypoints is None:
+        raise ValueError(f'ImageResizer({name}="auto") needs labels: fit(X, y).')
+    return keypoints
 
 
 def without_those_outside(y: ArrayLike, region: Region | None) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from sklearn.pipeline import make_pipeline
 
 from skpose.baseline import MeanPoseRegressor
 from skpose.metrics import neg_mean_keypoint_error_scorer
-from skpose.preprocessing import ImageBatch, ImageCropper, bounding_box_centers
+from skpose.preprocessing import ImageBatch, ImageCropper, bounding_box_centers, crop_size
 
 CENTERS = np.array([[8.0, 6.0], [5.0, 6.0], [10.0, 5.0], [7.0, 7.0], [9.0, 4.0]])
 
@@ -171,3 +171,11 @@ def test_bounding_box_centers_ignore_what_is_not_labelled():
     nan = np.nan
     keypoints = [[[0, 0], [4, 2], [nan, nan]], [[1, 2], [nan, 9], [3, 2]], [[nan, nan]] * 3]
     np.testing.assert_array_equal(bounding_box_centers(keypoints), [[2, 1], [2, 2], [nan, nan]])
+
+
+def test_crops_hold_the_animal_wherever_it_points():
+    y = np.array([[[0.0, 0.0], [30.0, 90.0]], [[np.nan, 5.0], [7.0, 8.0]]])
+    assert crop_size(y) == 128  # 90 and a quarter
+    assert crop_size(y, margin=0) == 96
+    assert crop_size(y, margin=0.5) == 160
+    assert crop_size(y[1:]) == 32

@@ -7,7 +7,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skpose.baseline import MeanPoseRegressor
-from skpose.preprocessing import ImageBatch, ImageCropper, ImageResizer, working_scale
+from skpose.preprocessing import (
+    ImageBatch,
+    ImageCropper,
+    ImageResizer,
+    working_region,
+    working_scale,
+)
 
 POINTS = np.array([[10.3, 12.6], [15.0, 14.2], [18.5, 19.1]])
 
@@ -201,9 +207,42 @@ def test_auto_reads_the_labels_of_the_region_alone():
     assert resizer.transform(X).image_size == (120, 100)
 
 
+def test_a_region_holds_the_labels_and_half_an_animal_around():
+    y = np.array([[[300.0, 200.0], [340.0, 200.0]], [[400.0, 250.5], [400.0, 240.0]]])
+    y = np.concatenate([y, [[[np.nan, np.nan]] * 2]])
+    assert working_region(y, (480, 640)) == (280, 180, 141, 92)
+    assert working_region(y, (260, 410)) == (280, 180, 130, 80)  # it ends with the image
+    assert working_region(y - 300, (480, 640)) == (0, 0, 121, 1)
+    assert working_region(y[:, :1], (480, 640)) == (300, 200, 101, 52)  # a length is not known
+    assert working_region(y[2:], (480, 640)) is None
+    assert working_region(y - [280, 180], (100, 150)) is None  # it would save little
+    assert working_region(y, (480, 640)) == working_region(y[:2], (480, 640))
+
+
+def test_auto_cuts_the_region_of_the_labels_out(noise):
+    height, width = noise.shape[1:3]
+    y = np.array([[[3.0, 2.0], [5.0, 4.0]]] * len(noise))
+    resizer = ImageResizer(scale=1, region="auto")
+    with pytest.raises(ValueError, match=r'region="auto"\) needs labels'):
+        resizer.fit(noise)
+    with pytest.raises(NotFittedError, match="learns its region"):
+        resizer.transform(noise)
+    cut = resizer.fit_transform(noise, y)
+    assert resizer.region_ == (2, 1, 5, 5)
+    np.testing.assert_array_equal(np.asarray(cut), noise[:, 1:6, 2:7])
+    far = np.array([[[0.0, 0.0], [width - 1, height - 1]]] * len(noise))
+    assert resizer.fit(noise, far).region_ is None
+    assert resizer.transform(noise).image_size == (height, width)
+    shifted = ImageBatch(noise).warped([[1, 0, -1], [0, 1, 0]], (height, width - 1))
+    assert clone(resizer).fit(shifted, y).region_ == (1, 1, 5, 5)  # in pixels of the batch
+    scaled = ImageResizer(scale="auto", region="auto").fit(noise, y)
+    assert scaled.scale_ == working_scale(y, (5, 5))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"region": "all"}, "region"),
         ({"region": (0, 0, 99, 2)}, "reaches beyond the images"),
         ({"region": (0, 0, 2)}, r"\(x, y, width, height\)"),
         ({"region": (0, 0, 2, 2), "keep_aspect": True}, "pads no region"),
