@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.pipeline import make_pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -544,9 +543,9 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             self._record(run, before)
             self._record_digests(batches, watched)
 
-        def save_so_far(path, steps=()):
+        def save_so_far(path, within=None):
             record()
-            save(make_pipeline(*steps, self) if steps else self, path, overwrite=True)
+            save(self if within is None else within(self), path, overwrite=True)
 
         n_iter_no_change = self.n_iter_no_change
         if n_iter_no_change is None:
@@ -779,7 +778,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         *network_size, n_channels = self.image_shape_
         input_size, region = network_size, None
         if resizer is not None:
-            input_size, region = resizer.input_size_, resizer.region
+            input_size, region = resizer.input_size_, resizer.region_
         description = {
             "image_shape": [*input_size, n_channels],
             "network_size": network_size,

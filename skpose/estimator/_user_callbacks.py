@@ -1,6 +1,6 @@
 """Callbacks for users; without Keras, so that they can be made before it is loaded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 import json
 import math
@@ -29,8 +29,9 @@ class Checkpoint:
         Least time between two savings in seconds.
     overwrite : bool, default=False
         Whether the file may exist before the training, as when that goes on from it.
-    steps : sequence of transformers, default=()
-        Fitted steps of a Pipeline before the estimator; the file then holds that Pipeline.
+    within : callable, default=None
+        Takes the estimator as it is now, and returns what the file is to hold, such as a Pipeline
+        that ends in it. None: the estimator.
 
     Raises
     ------
@@ -57,18 +58,18 @@ class Checkpoint:
         *,
         interval: float = 60.0,
         overwrite: bool = False,
-        steps: Sequence[Any] = (),
+        within: Callable[[Any], Any] | None = None,
     ) -> None:
         check_model_path(path, overwrite=overwrite)  # before the training, not after a minute of it
         self.path = path
         self.interval = interval
-        self.steps = steps
+        self.within = within
         self._save: Any = None
         self._last: Any = None
 
     def set_save(self, save: Callable[..., None]) -> None:
-        """Take the function that writes the estimator as it is now, behind `steps`, to a path."""
-        self._save = partial(save, steps=self.steps) if self.steps else save
+        """Take the function that writes the estimator as it is now to a path."""
+        self._save = partial(save, within=self.within)
         self._last = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

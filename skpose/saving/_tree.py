@@ -14,8 +14,9 @@ from skpose.skeleton import Skeleton
 
 __all__ = ["check_savable", "decode", "encode"]
 
-# Of what is learnt, a version of scikit-learn says nothing that a file of ours needs.
-_NOT_LEARNT = {"_sklearn_version"}
+# Of what is learnt, these of scikit-learn's say nothing that a file of ours needs: its version, and
+# the training that a Pipeline's last step is in.
+_NOT_LEARNT = {"_sklearn_version", "_parent_callback_ctx"}
 
 
 def encode(estimator):

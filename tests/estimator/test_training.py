@@ -1,3 +1,4 @@
+from functools import partial
 import json
 import os
 from pathlib import Path
@@ -252,7 +253,9 @@ def test_checkpoint_is_a_model_that_training_goes_on_from(blobs, tmp_path):
 def test_checkpoint_keeps_the_steps_before_the_estimator(blobs, tmp_path):
     X, y = blobs
     resizer = ImageResizer(scale=0.5).fit(X)
-    checkpoint = Checkpoint(tmp_path / "model.skpose", interval=0, steps=[resizer])
+    checkpoint = Checkpoint(
+        tmp_path / "model.skpose", interval=0, within=partial(make_pipeline, resizer)
+    )
     estimator = small_estimator(max_epochs=1, callbacks=[checkpoint])
     estimator.fit(resizer.transform(X), y)
     revived = skpose.load(tmp_path / "model.skpose")
