@@ -15,6 +15,7 @@ from skpose._interrupts import interrupts_held
 from skpose._types import Images
 from skpose.base import ImageInputMixin, batch_slices, check_keypoints
 from skpose.metrics import mean_keypoint_error
+from skpose.preprocessing import ImageResizer
 from skpose.skeleton import number_names
 
 __all__ = ["KeypointRegressorMixin", "Predictor", "find_in_batches"]
@@ -140,9 +141,19 @@ class Predictor:
     @property
     def region(self):
         """tuple of int or None: (x, y, width, height) of what it sees of the images; None: all."""
-        if self.steps:
-            return getattr(self.steps[0], "region", None)
-        return getattr(self.last, "region_", None)
+        first = self.steps[0] if self.steps else self.last
+        return getattr(first, "region_", getattr(first, "region", None))  # older files lack it
+
+    @property
+    def is_plain(self):
+        """bool: whether no step is before it but, maybe, one fitted ImageResizer that pads not."""
+        is_resized = (
+            len(self.steps) == 1
+            and isinstance(self.steps[0], ImageResizer)
+            and not self.steps[0].keep_aspect
+            and self.image_size is not None
+        )
+        return is_resized or not self.steps
 
     def names(self, frame=None):
         """Return the names of the bodyparts.

@@ -36,7 +36,8 @@ def crop_individuals(
         Which individuals to crop: a row for each crop, with the columns frame (position in X), id,
         x, y (pixels of X) and, to `align`, angle (radians).
     box_size : int or tuple of int
-        (height, width) of the crops in pixels, or their side.
+        (height, width) of the crops in pixels, or their side; `skpose.preprocessing.crop_size`
+        tells one from keypoints.
     align : bool, default=False
         Turn each individual so that it faces to the right.
     border : {"constant", "reflect", "replicate"}, default="constant"

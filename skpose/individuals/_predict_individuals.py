@@ -17,6 +17,7 @@ from skpose.individuals._crop import crop_individuals
 from skpose.individuals._interpolate import interpolate_tracks
 from skpose.individuals._tracks import check_tracks, list_ids, sort_tracks
 from skpose.poses import from_numpy
+from skpose.two_stage import TwoStageEstimator
 from skpose.video import iterate_batches, open_video, timing
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def predict_individuals(
     ----------
     estimator : estimator
         Fitted to such crops, see `crop_individuals`; may be a Pipeline or a search that holds one.
+        Of a `skpose.two_stage.TwoStageEstimator`, its second one, since tracks say where to look.
     video : str, path-like or array-like of shape (n_frames, height, width, n_channels)
         The video: a file, or its frames.
     tracks : pandas.DataFrame
@@ -89,7 +91,7 @@ def predict_individuals(
     skpose.poses.write_poses : Write the poses to a file.
     skpose.video_poses.draw_video : Draw them into the video.
     """
-    predictor = Predictor(estimator)
+    predictor, box_size_in_training = _find_second(Predictor(estimator))
     X = open_video(video, n_channels=predictor.n_channels)
     tracks = sort_tracks(check_tracks(tracks, n_frames=len(X)))
     tracks = interpolate_tracks(tracks, max_gap=max_gap)
@@ -100,7 +102,7 @@ def predict_individuals(
         tracks = _with_angles(tracks)
     batch_size = check_batch_size(batch_size)
     options = {
-        "box_size": _box_size(predictor) if box_size is None else box_size,
+        "box_size": _known(box_size_in_training) if box_size is None else box_size,
         "align": align,
         "border": border,
         "border_value": border_value,
@@ -143,13 +145,21 @@ def _with_progress(parts, n_frames, name, verbose):
             progress.advance(len(images))
 
 
-def _box_size(predictor):
-    if predictor.image_size is None:
+def _find_second(predictor):
+    """Return what finds bodyparts in crops, and the size of these in training, None: not known."""
+    last = predictor.last
+    if isinstance(last, TwoStageEstimator) and not predictor.steps:
+        return Predictor(last.fine_), last.box_size_
+    return predictor, predictor.image_size
+
+
+def _known(box_size):
+    if box_size is None:
         raise ValueError(
             "box_size must be given: the size of the crops that the estimator was trained on is "
             "only known of a PoseEstimator without steps before it."
         )
-    return predictor.image_size
+    return box_size
 
 
 def _with_angles(tracks):

@@ -106,6 +106,32 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
         self.engine = engine
         self.precision = precision
 
+    @classmethod
+    def from_bytes(cls, content: bytes, name: PathLike) -> Self:
+        """Make an estimator of a file that was read, which need not exist any more.
+
+        Parameters
+        ----------
+        content : bytes
+            What the file holds.
+        name : str or path-like
+            What it is called in messages.
+
+        Returns
+        -------
+        ExportedPoseEstimator
+            With `name` as its `path`.
+
+        Examples
+        --------
+        >>> from skpose.runtime import ExportedPoseEstimator
+        >>> ExportedPoseEstimator.from_bytes(b"...", "mouse.onnx").path
+        'mouse.onnx'
+        """
+        estimator = cls(name)
+        estimator._model = name, content
+        return estimator
+
     def fit(self, X: Any = None, y: Any = None) -> Self:
         """Read the file. Nothing is learned: the network is trained already.
 

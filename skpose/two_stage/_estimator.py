@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from numbers import Real
+from pathlib import Path
 from typing import Any, Literal, Self, overload
 
 import joblib
@@ -15,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skpose._boxes import box_sides
 from skpose._messages import tell
 from skpose._predictor import KeypointRegressorMixin, Predictor
-from skpose._types import Images, ImageSize, RandomState
+from skpose._types import Images, ImageSize, PathLike, RandomState
 from skpose.base import (
     HasMethods,
     Interval,
@@ -26,14 +28,22 @@ from skpose.base import (
     fit_context,
 )
 from skpose.estimator import PoseEstimator
-from skpose.preprocessing import ImageBatch, ImageCropper, ImageResizer, bounding_box_centers
+from skpose.preprocessing import (
+    ImageBatch,
+    ImageCropper,
+    ImageResizer,
+    bounding_box_centers,
+    crop_size,
+)
+from skpose.runtime import ExportedPoseEstimator
+from skpose.saving import check_model_path, save
 from skpose.skeleton import Skeleton
+from skpose.two_stage._stages import export, fit_stage, go_on_with, save_within, with_seed
 
 __all__ = ["TwoStageEstimator"]
 
 _LENGTH = 32.0  # pixels that the animal keeps in the small image
 _SIDE = 96.0  # pixels that the small image's shorter side keeps
-_STEP = 32  # crops are as large as a multiple of this, which suits networks
 _HALF = 0.5  # share of the bodyparts that must be labelled to tell where the animal's middle is
 _AT_ONCE = 8  # frames that are held in memory at full size
 _SEED_END = 2**31 - 1
@@ -53,16 +63,19 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         ``PoseEstimator()``.
     fine : estimator, default=None
         Finds the bodyparts in crops. None: ``PoseEstimator()``. A skeleton is given to it:
-        ``fine=PoseEstimator(skeleton=skeleton)``.
+        ``fine=PoseEstimator(skeleton=skeleton)``. Where crops are still larger than the labels
+        need: ``fine=make_pipeline(ImageResizer(scale="auto"), PoseEstimator(...))``.
     scale : float or "auto", default="auto"
         Pixels of the small image per pixel of the frame, at most 1. "auto": so that the animal is
         32 pixels long in the median, and the shorter side of the image at least 96.
     box_size : int, tuple of int or "auto", default="auto"
         (height, width) of the crops in pixels, or their side. "auto": as large as the animal is at
-        its largest, wherever it points, with `margin`.
+        its largest, wherever it points, with `margin`; see `skpose.preprocessing.crop_size`.
     margin : float, default=0.25
         By which part of the animal's size crops are larger, and by how much of it the middles are
         moved at random in training, as the first estimator will err.
+    warm_start : bool, default=False
+        Whether a second `fit` goes on with the training of `fine_`, and leaves the rest as it is.
     random_state : int, RandomState or None, default=None
         What the crops for training, and those estimators without a `random_state` of their own,
         depend on. The two of them keep the same frames back.
@@ -81,6 +94,8 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         Number of bodyparts.
     image_shape_ : tuple of (height, width, n_channels)
         Shape of the frames in `fit`; those to predict may be of another size.
+    validation_indices_ : ndarray of int
+        Rows of X in `fit` that both estimators kept back, if they are PoseEstimators.
 
     Raises
     ------
@@ -97,6 +112,9 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
     -----
     An animal's middle is that of the box that bounds its labelled bodyparts. Images in which fewer
     than half of them are labelled do not tell the first estimator where it is.
+
+    A `skpose.estimator.Checkpoint` of the second estimator saves both of them. The first one is
+    trained in a part of the time, and not saved before the second begins.
 
     A bodypart's confidence is the lower one of the two estimators', so that it says so where the
     first one looks at the wrong place.
@@ -123,6 +141,7 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         "scale": [Interval(Real, 0, 1, closed="right"), StrOptions({"auto"})],
         "box_size": [Interval(Real, 1, None, closed="left"), tuple, list, StrOptions({"auto"})],
         "margin": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -135,6 +154,7 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         scale: float | Literal["auto"] = "auto",
         box_size: ImageSize | Literal["auto"] = "auto",
         margin: float = 0.25,
+        warm_start: bool = False,
         random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:
@@ -143,6 +163,7 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         self.scale = scale
         self.box_size = box_size
         self.margin = margin
+        self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 
@@ -190,20 +211,15 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
             if value is not None
         }
         keypoints = batch.to_batch(y)
-        resizer = ImageResizer(scale=self._choose_scale(keypoints, batch.image_size)).fit(batch)
-        box_size, shift = self._choose_box(keypoints)
-        tell(
-            f"The animal is looked for in frames of {self._small_size(resizer, batch)} pixels, and "
-            f"its bodyparts in crops of {box_size[0]} x {box_size[1]}.",
-            self.verbose,
-        )
-        self.image_shape_ = tuple(batch.shape[1:])
-        self.n_keypoints_ = y.shape[1]
-        self.resizer_, self.box_size_ = resizer, box_size
-        self.coarse_ = self._fit_coarse(batch, keypoints, seed, options.get("groups"))
+        if not (self.warm_start and hasattr(self, "fine_")):
+            self._fit_coarse(batch, keypoints, seed, options.get("groups"))
+        fine = self._make_fine(seed)
+        shift = self.margin * float(box_sides(keypoints).max(initial=0)) / 2
         middles = bounding_box_centers(keypoints) + generator.uniform(-shift, shift, (len(y), 2))
-        fine = _with_seed(PoseEstimator() if self.fine is None else clone(self.fine), seed)
-        self.fine_ = fine.fit(self._crop(batch, middles), y, **options)
+        self.n_keypoints_ = y.shape[1]
+        self.fine_ = fit_stage(fine, self._crop(batch, middles), y, options)
+        kept = getattr(Predictor(self.fine_).last, "validation_indices_", np.array([], dtype=int))
+        self.validation_indices_ = rows[kept]
         return self
 
     def _choose_scale(self, keypoints, image_size):
@@ -219,29 +235,46 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         return min(1.0, max(_LENGTH / float(np.median(lengths)), _SIDE / min(image_size)))
 
     def _choose_box(self, keypoints):
-        """Return the size of crops, and how far their middles are moved in training, in pixels."""
-        half = float(box_sides(keypoints).max(initial=0)) / 2
-        shift = self.margin * half
         if self.box_size != "auto":
-            return check_image_size(self.box_size, "box_size"), shift
-        side = _STEP * max(1, int(np.ceil(2 * (half + shift) / _STEP)))
-        return (side, side), shift
-
-    @staticmethod
-    def _small_size(resizer, batch):
-        height, width = resizer.transform(batch[:1]).image_size
-        return f"{height} x {width}"
+            return check_image_size(self.box_size, "box_size")
+        side = crop_size(keypoints, margin=self.margin)
+        return side, side
 
     def _fit_coarse(self, batch, keypoints, seed, groups):
         """Train where the animal's middle is, in small images."""
+        resizer = ImageResizer(scale=self._choose_scale(keypoints, batch.image_size)).fit(batch)
+        box_size = self._choose_box(keypoints)
+        self.__dict__.pop("fine_", None)  # it belongs to another first one
+        self.resizer_, self.box_size_ = resizer, box_size
+        self.image_shape_ = tuple(batch.shape[1:])
+        small = resizer.transform(batch)
+        height, width = small.image_size
+        tell(
+            f"The animal is looked for in frames of {height} x {width} pixels, and its bodyparts "
+            f"in crops of {box_size[0]} x {box_size[1]}.",
+            self.verbose,
+        )
         middles = bounding_box_centers(keypoints)
         is_told = np.isfinite(keypoints).all(axis=2).mean(axis=1) >= _HALF
         if is_told.any():
             middles[~is_told] = np.nan
-        coarse = _with_seed(PoseEstimator() if self.coarse is None else clone(self.coarse), seed)
+        coarse = with_seed(PoseEstimator() if self.coarse is None else clone(self.coarse), seed)
         options = {} if groups is None else {"groups": groups}
-        small = self.resizer_.transform(batch)
-        return coarse.fit(small, batch.to_user(middles[:, np.newaxis]), **options)
+        self.coarse_ = fit_stage(coarse, small, batch.to_user(middles[:, np.newaxis]), options)
+
+    def _make_fine(self, seed):
+        """Return what is to be trained, or trained further."""
+        fine = with_seed(PoseEstimator() if self.fine is None else clone(self.fine), seed)
+        if self.warm_start and hasattr(self, "fine_"):
+            fine = go_on_with(self.fine_, fine)
+        save_within(fine, self._with_fine)
+        return fine
+
+    def _with_fine(self, fine):
+        """Return an estimator like this one with another second one."""
+        other = copy.copy(self)
+        other.fine_ = fine
+        return other
 
     def _crop(self, frames, middles):
         """Return crops around places in pixels of the batch."""
@@ -283,11 +316,22 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         batch = ImageBatch.wrap(X, n_channels=self.image_shape_[2])
+        self._check_size(batch.image_size)
         keypoints = np.empty((len(batch), self.n_keypoints_, 2))
         confidence = np.empty(keypoints.shape[:2])
         for part in batch_slices(len(batch), batch_size or _AT_ONCE):
             keypoints[part], confidence[part] = self._find(batch[part].read())
         return (keypoints, confidence) if return_confidence else keypoints
+
+    def _check_size(self, image_size):
+        is_exported = isinstance(Predictor(self.coarse_).last, ExportedPoseEstimator)
+        if is_exported and image_size != self.image_shape_[:2]:
+            (height, width), (own_height, own_width) = image_size, self.image_shape_[:2]
+            raise ValueError(
+                f"What was exported takes frames of {own_height} x {own_width} pixels (height, "
+                f"width), but these are {height} x {width}. Use the estimator itself, which takes "
+                "any size."
+            )
 
     def _find(self, frames):
         middles, sure = Predictor(self.coarse_).predict(self.resizer_.transform(frames))
@@ -317,14 +361,14 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
             "training", "validation" or "new", as `PoseEstimator.image_roles` tells them.
         """
         check_is_fitted(self)
-        return self.fine_.image_roles(X)
+        return Predictor(self.fine_).last.image_roles(X)
 
     @property
     def training_digests_(self) -> NDArray[np.uint64] | None:
         """Of the images that the second estimator was trained on; None: not known."""
         if not hasattr(self, "fine_"):
             raise AttributeError(f"This {type(self).__name__} is not fitted yet. Call fit first.")
-        return getattr(self.fine_, "training_digests_", None)
+        return getattr(Predictor(self.fine_).last, "training_digests_", None)
 
     def fingerprint(self) -> str:
         """Return a text that is the same for estimators that predict the same.
@@ -337,10 +381,41 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         parts = [Predictor(estimator).fingerprint() for estimator in (self.coarse_, self.fine_)]
         return joblib.hash([*parts, self.resizer_.scale_, self.box_size_])
 
+    def export(self, path: PathLike, *, overwrite: bool = False) -> None:
+        """Write a model file that predicts the same without TensorFlow, and single frames faster.
 
-def _with_seed(estimator, seed):
-    """Give an estimator a seed, unless it has one of its own."""
-    parameters = estimator.get_params()
-    if "random_state" in parameters and parameters["random_state"] is None:
-        estimator.set_params(random_state=seed)
-    return estimator
+        It holds both networks as ONNX models. `skpose.load` reads it as a TwoStageEstimator of two
+        `skpose.runtime.ExportedPoseEstimator`, which takes frames of the size in `fit`.
+        It cannot be trained any more: save the estimator too.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, such as ``arena_onnx.skpose``. It appears when it is complete.
+        overwrite : bool, default=False
+            Whether it may exist, and is replaced.
+
+        Raises
+        ------
+        FileExistsError
+            If there is such a file, and `overwrite` is False.
+        ImportError
+            Without tf2onnx: ``pip install 'skpose[onnx]'``.
+        RuntimeError
+            If Keras runs on another backend than TensorFlow.
+        TypeError
+            If one of them is no PoseEstimator, alone or behind one ImageResizer.
+        ValueError
+            If `path` ends in ``.onnx``: such a file holds one network.
+        """
+        check_is_fitted(self)
+        if Path(path).suffix == ".onnx":
+            raise ValueError(f"{path}: an ONNX file holds one network, not two. End it in .skpose.")
+        check_model_path(path, overwrite=overwrite)
+        exported = copy.copy(self).set_params(coarse=None, fine=None)
+        exported.coarse_ = export(self.coarse_, "coarse")
+        exported.fine_ = export(self.fine_, "fine")
+        save(exported, path, overwrite=overwrite)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "fine_")

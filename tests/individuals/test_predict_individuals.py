@@ -7,6 +7,7 @@ from sklearn.utils import Bunch
 from skpose.individuals import make_tracks, predict_individuals as predict_dataset
 from skpose.poses import to_numpy
 from skpose.preprocessing import ImageResizer
+from skpose.two_stage import TwoStageEstimator
 
 
 def predict_individuals(*args, **options):
@@ -132,6 +133,15 @@ def test_crops_have_the_size_of_training_or_that_asked_for(marker, video, positi
     pipeline = make_pipeline(ImageResizer(scale=2), marker)
     with pytest.raises(ValueError, match="box_size must be given"):
         predict_individuals(pipeline, video, tracks)
+
+
+def test_of_two_stages_the_second_one_looks_where_tracks_are(marker, video, positions):
+    stages = TwoStageEstimator(marker, marker)
+    stages.fine_, stages.box_size_ = marker, (11, 13)
+    tracks = make_tracks(positions)
+    poses = predict_individuals(stages, video, tracks)
+    np.testing.assert_allclose(poses.keypoints[:, :, 0], positions, atol=1e-5)
+    assert marker.shapes == {(11, 13)}
 
 
 def test_a_pipeline_gives_pixels_of_the_video(marker, video, positions):

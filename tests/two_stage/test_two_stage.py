@@ -1,4 +1,6 @@
 import pickle
+import subprocess
+import sys
 
 from helpers import write_video
 import numpy as np
@@ -10,7 +12,9 @@ from sklearn.pipeline import make_pipeline
 
 import skpose
 from skpose import PoseEstimator, Skeleton
+from skpose._predictor import Predictor
 from skpose.datasets import make_poses
+from skpose.estimator import Checkpoint
 from skpose.models import LEAP
 from skpose.preprocessing import ImageBatch, ImageResizer
 from skpose.two_stage import TwoStageEstimator
@@ -205,6 +209,59 @@ def test_both_keep_the_same_frames_back(poses):
     assert (estimator.image_roles(255 - X) == "new").all()
 
 
+def test_what_is_kept_back_is_told_in_rows_of_all_frames(poses):
+    X, y, estimator = poses
+    more = np.concatenate([np.full_like(y[:3], np.nan), y])
+    other = clone(estimator).fit(np.concatenate([X[:3], X]), more)
+    np.testing.assert_array_equal(other.validation_indices_, other.fine_.validation_indices_ + 3)
+
+
+def test_crops_may_be_resized(poses):
+    X, y, estimator = poses
+    resized = make_pipeline(ImageResizer(scale=0.5), estimator.fine)
+    other = clone(estimator).set_params(fine=resized)
+    options = {"visibility": np.full(y.shape[:2], 2), "groups": np.arange(len(X)) // 3}
+    other.fit(X, y, **options)
+    assert other.fine_[-1].image_shape_[:2] == tuple(side // 2 for side in other.box_size_)
+    assert other.predict(X).shape == y.shape
+    kept = other.validation_indices_
+    assert set(kept // 3) & set(np.setdiff1d(np.arange(len(X)), kept) // 3) == set()
+    assert (other.image_roles(X) == "validation").nonzero()[0].tolist() == kept.tolist()
+
+
+@pytest.mark.parametrize("is_resized", [False, True])
+def test_a_checkpoint_holds_both_and_the_second_goes_on(poses, tmp_path, is_resized):
+    X, y, estimator = poses
+    path = tmp_path / "two.skpose"
+    callbacks = [Checkpoint(path, interval=0)]
+    fine = clone(estimator.fine).set_params(callbacks=callbacks)
+    if is_resized:
+        fine = make_pipeline(ImageResizer(scale=0.5), fine)
+    trained = clone(estimator).set_params(fine=fine).fit(X, y)
+    saved = skpose.load(path)
+    np.testing.assert_array_equal(saved.predict(X), trained.predict(X))
+    before = saved.coarse_.fingerprint()
+    name = "fine__poseestimator__max_epochs" if is_resized else "fine__max_epochs"
+    saved.set_params(warm_start=True, **{name: 2}).fit(X, y)
+    assert saved.coarse_.fingerprint() == before
+    assert Predictor(saved.fine_).last.n_iter_ == 2
+    assert saved.validation_indices_.tolist() == trained.validation_indices_.tolist()
+
+
+def test_another_first_one_forgets_the_second(poses):
+    X, y, _ = poses
+    estimator = TwoStageEstimator(Middle(), Dots(), random_state=0).fit(X, y)
+
+    class Broken(Middle):
+        def fit(self, X, y, groups=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        estimator.set_params(coarse=Broken()).fit(X, y)
+    with pytest.raises(NotFittedError):
+        estimator.predict(X)
+
+
 def test_a_search_reaches_both(poses):
     X, y, estimator = poses
     search = GridSearchCV(clone(estimator), {"fine__learning_rate": [1e-3, 1e-2]}, cv=2)
@@ -228,3 +285,59 @@ def test_crops_of_a_batch_keep_their_frame(dots):
     shifted = ImageBatch(X).warped([[1, 0, -10], [0, 1, -5]], (230, 310))
     estimator = fitted(shifted, y)
     np.testing.assert_array_equal(estimator.predict(shifted), y)
+
+
+@pytest.fixture(scope="module")
+def exported(poses, tmp_path_factory):
+    pytest.importorskip("tf2onnx")
+    pytest.importorskip("onnxruntime")
+    X, y, estimator = poses
+    resized = make_pipeline(ImageResizer(scale=0.5), clone(estimator.fine))
+    estimator = clone(estimator).set_params(fine=resized, scale=0.75).fit(X, y)
+    path = tmp_path_factory.mktemp("exported") / "two_onnx.skpose"
+    estimator.export(path)
+    return X, estimator, path
+
+
+def test_exported_stages_find_the_same(exported):
+    X, estimator, path = exported
+    keypoints, confidence = skpose.load(path).predict(X, return_confidence=True)
+    expected = estimator.predict(X, return_confidence=True)
+    np.testing.assert_allclose(keypoints, expected[0], atol=0.01)
+    np.testing.assert_allclose(confidence, expected[1], atol=1e-4)
+    for other in (estimator, skpose.load(path)):
+        assert other.skeleton is None
+        assert other.coarse is None or isinstance(other.coarse, PoseEstimator)
+    with pytest.raises(FileExistsError):
+        estimator.export(path)
+    estimator.export(path, overwrite=True)
+
+
+def test_exported_stages_need_no_tensorflow(exported):
+    _, _, path = exported
+    code = (
+        "import sys, numpy, skpose\n"
+        "X = numpy.zeros((2, 64, 64, 1), dtype=numpy.uint8)\n"
+        f"print(len(skpose.load({str(path)!r}).predict(X)))\n"
+        "print('keras' in sys.modules, 'tensorflow' in sys.modules)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+    assert said.split() == ["2", "False", "False"]
+
+
+def test_frames_of_another_size_are_refused_by_what_was_exported(exported):
+    X, _, path = exported
+    with pytest.raises(ValueError, match="takes frames of 64 x 64 .* these are 64 x 32"):
+        skpose.load(path).predict(X[:, :, :32])
+
+
+def test_what_cannot_be_exported(poses, dots, tmp_path):
+    with pytest.raises(ValueError, match=r"holds one network, not two. End it in \.skpose"):
+        poses[2].export(tmp_path / "two.onnx")
+    with pytest.raises(TypeError, match="`coarse` is a Middle"):
+        fitted(*dots).export(tmp_path / "two.skpose")
+    with pytest.raises(NotFittedError):
+        TwoStageEstimator().export(tmp_path / "two.skpose")
+    assert not list(tmp_path.iterdir())
