@@ -15,19 +15,27 @@ def export(model_file, out, overwrite):
     """Write MODEL_FILE as an ONNX model, OUT, that predicts without TensorFlow.
 
     Commands that predict take it in place of MODEL_FILE, for images of the size that the model was
-    trained on.
+    trained on. A model of two stages becomes a model file of two ONNX models, and OUT ends in
+    .skpose.
     """
     check_free(out, overwrite)
     import skpose
     from skpose.runtime import ExportedPoseEstimator
+    from skpose.two_stage import TwoStageEstimator
 
     model = skpose.load(model_file)
     if isinstance(model, ExportedPoseEstimator):
         raise click.UsageError(f"{model_file} was exported already.")
-    estimator, resizer = take_apart(model, model_file, "can be exported")
+    estimator, resizer = take_apart(
+        model, model_file, "can be exported", kinds=(TwoStageEstimator,)
+    )
+    has_two_stages = isinstance(estimator, TwoStageEstimator)
+    if has_two_stages and resizer is not None:
+        raise click.UsageError("A model of two stages behind an ImageResizer cannot be exported.")
     click.echo("Converting the network, which takes half a minute ...", err=True)
+    options = {} if has_two_stages else {"resizer": resizer}
     try:
-        estimator.export(out, overwrite=overwrite, resizer=resizer)
+        estimator.export(out, overwrite=overwrite, **options)
     except RuntimeError as error:  # Keras runs on another backend
         raise click.ClickException(str(error)) from error
     height, width = estimator.image_shape_[:2] if resizer is None else resizer.input_size_

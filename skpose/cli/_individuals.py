@@ -119,7 +119,7 @@ def predict_individuals(
 ):
     """Find the bodyparts of each animal of VIDEO with MODEL_FILE, in crops around its track.
 
-    The model must be trained on such crops.
+    The model must be trained on such crops, or have two stages, of which the second one is used.
     """
     import numpy as np
 

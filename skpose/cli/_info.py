@@ -76,6 +76,10 @@ def _describe_model(path):
     predictor = Predictor(model)
     last, steps = predictor.last, predictor.steps
     rows = {"steps before": ", ".join(map(_repr_of, steps))}
+    for name in ("coarse", "fine"):
+        stage = Predictor(getattr(last, f"{name}_", None)).last  # of two stages
+        if hasattr(stage, "architecture_"):
+            rows |= {f"{name} {key}": text for key, text in _training_of(stage).items()}
     if hasattr(last, "architecture_"):
         rows |= _training_of(last)
     shape = getattr(last, "image_shape_", None)

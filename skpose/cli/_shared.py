@@ -10,6 +10,7 @@ import numpy as np
 __all__ = [
     "LABEL_OPTIONS",
     "REGION",
+    "Region",
     "check_free",
     "counted",
     "forget_outside",
@@ -22,16 +23,20 @@ __all__ = [
 ]
 
 
-class _Region(click.ParamType):
-    name = "X,Y,WIDTH,HEIGHT"
+class Region(click.ParamType):
+    """Four whole numbers; or a word, where one may stand in their place."""
+
+    def __init__(self, word=None):
+        self.word = word
+        self.name = "X,Y,WIDTH,HEIGHT" + ("" if word is None else f"|{word}")
 
     def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
+        if isinstance(value, tuple) or (value == self.word and value is not None):
             return value
         try:
             x, y, width, height = (int(number) for number in value.split(","))
         except ValueError:
-            self.fail(f"{value!r} is not X,Y,WIDTH,HEIGHT in whole pixels.", param, ctx)
+            self.fail(f"{value!r} is not {self.name} in whole pixels.", param, ctx)
         return x, y, width, height
 
 
@@ -48,7 +53,7 @@ class _ImageSize(click.ParamType):
         return height, width
 
 
-REGION, IMAGE_SIZE = _Region(), _ImageSize()
+REGION, IMAGE_SIZE = Region(), _ImageSize()
 LABEL_OPTIONS = (
     "labelled",
     "scorer",
@@ -165,8 +170,8 @@ def forget_outside(data, region, say=click.echo):
         )
 
 
-def take_apart(model, model_file, what):
-    """Return the PoseEstimator of a model, and the ImageResizer before it or None.
+def take_apart(model, model_file, what, *, kinds=()):
+    """Return the estimator of a model, and the ImageResizer before it or None.
 
     Parameters
     ----------
@@ -176,25 +181,21 @@ def take_apart(model, model_file, what):
         For the message.
     what : str
         What can be done to such estimators, for the message.
+    kinds : tuple of classes, default=()
+        Which estimators will do beside a PoseEstimator.
     """
     from skpose._predictor import Predictor
     from skpose.estimator import PoseEstimator
-    from skpose.preprocessing import ImageResizer
 
+    kinds = (PoseEstimator, *kinds)
     predictor = Predictor(model)
-    is_alone = not predictor.steps
-    is_resized = (
-        len(predictor.steps) == 1
-        and isinstance(predictor.steps[0], ImageResizer)
-        and not predictor.steps[0].keep_aspect
-        and predictor.image_size is not None
-    )
-    if not isinstance(predictor.last, PoseEstimator) or not (is_alone or is_resized):
+    if not (isinstance(predictor.last, kinds) and predictor.is_plain):
+        names = " or ".join(f"a {kind.__name__}" for kind in kinds)
         raise click.UsageError(
-            f"{model_file} is a {type(model).__name__}; what {what} is a PoseEstimator, alone or "
-            "behind one ImageResizer that was fitted."
+            f"{model_file} is a {type(model).__name__}; what {what} is {names}, alone or behind "
+            "one ImageResizer that was fitted."
         )
-    return predictor.last, predictor.steps[0] if is_resized else None
+    return predictor.last, predictor.steps[0] if predictor.steps else None
 
 
 def pairs_text(skeleton):

@@ -1,7 +1,7 @@
 """``skpose train``."""
 
 import ast
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 import tempfile
@@ -10,16 +10,9 @@ import warnings
 
 import click
 
+from skpose.cli._new_model import begin, go_on
 from skpose.cli._scores import Scores
-from skpose.cli._shared import (
-    LABEL_OPTIONS,
-    REGION,
-    forget_outside,
-    label_options,
-    read_labels,
-    refuse,
-    take_apart,
-)
+from skpose.cli._shared import Region, forget_outside, label_options, refuse
 
 
 class _Scale(click.ParamType):
@@ -36,7 +29,8 @@ class _Scale(click.ParamType):
 
 
 SCALE = _Scale()
-_OF_NEW_MODELS = {"--scale", "--crop", "--grey", "--from"}
+_OF_NEW_MODELS = {"--scale", "--crop", "--grey", "--from", "--two-stage"}
+_SHARES = 1 / 3, 2 / 3  # of the time, for the two stages
 
 
 @click.command()
@@ -57,13 +51,20 @@ _OF_NEW_MODELS = {"--scale", "--crop", "--grey", "--from"}
     "--scale",
     type=SCALE,
     help="Pixels that the network sees per pixel of the images, such as 0.5; or auto, the default: "
-    "as few as the labels allow.",
+    "as few as the labels allow. With --two-stage: per pixel of the crops, and all by default.",
 )
 @click.option(
     "--crop",
-    type=REGION,
+    type=Region("auto"),
     help="The part of the images that the network sees, in pixels, as of one view among several; "
-    "labels outside it do not count.",
+    "labels outside it do not count. auto: where the labels are, for a camera that sees much that "
+    "the animal never visits.",
+)
+@click.option(
+    "--two-stage",
+    is_flag=True,
+    help="Find the animal in a small copy of the image, then its bodyparts in a crop around it, by "
+    "a second network: for images that are much larger than the animal.",
 )
 @click.option("--grey", is_flag=True, help="Let the network see grey images.")
 @click.option("--seed", type=int, default=None, help="Makes the training reproducible.")
@@ -72,7 +73,8 @@ _OF_NEW_MODELS = {"--scale", "--crop", "--grey", "--from"}
     "settings",
     metavar="NAME=VALUE",
     multiple=True,
-    help="Any parameter of PoseEstimator, such as targets__sigma=3; may be repeated.",
+    help="Any parameter of PoseEstimator, such as targets__sigma=3; may be repeated. With "
+    "--two-stage: of both, or of TwoStageEstimator, such as fine__targets__sigma=3.",
 )
 @click.option(
     "--progress",
@@ -100,12 +102,13 @@ def train(labels, model_file, progress, resume, overwrite, **options):
     saved every minute while it is trained; Ctrl-C stops and keeps the best epoch.
 
     Images that are larger than the labels need are made smaller for the network; commands that
-    predict take images of the original size, and give poses in its pixels.
+    predict take images of the original size, and give poses in its pixels. With --two-stage, a
+    third of the time is the first network's, with which nothing is saved yet; Ctrl-C goes on to the
+    second one, and --resume goes on with that.
     """
     start = time.monotonic()
     from sklearn.pipeline import make_pipeline
 
-    from skpose.estimator import Checkpoint, EpochReport
     from skpose.saving import check_model_path
 
     if model_file.exists() and not (resume or overwrite):
@@ -116,63 +119,77 @@ def train(labels, model_file, progress, resume, overwrite, **options):
         refuse(_OF_NEW_MODELS, "to --resume: the network goes on with images as before")
     check_model_path(model_file, overwrite=resume or overwrite)
     say = partial(click.echo, err=progress == "json")  # standard output is a program's then
-    begin = _resume if resume else _begin
-    estimator, resizer, data = begin(labels, model_file, options, say)
+    make = go_on if resume else begin
+    estimator, resizer, data = make(labels, model_file, options, say)
     if resizer is not None:
-        forget_outside(data, resizer.region, say)
-    steps = [] if resizer is None else [resizer]
-    callbacks = [Checkpoint(model_file, overwrite=resume or overwrite, steps=steps)]
-    if progress == "json":
-        callbacks.append(EpochReport())
-    verbose = int(progress == "auto")
-    estimator.set_params(**_settings(options), callbacks=callbacks, verbose=verbose)
-    max_minutes = estimator.max_minutes
-    if options["minutes"] is not None:  # the clock runs since the call
-        before_fit = (time.monotonic() - start) / 60
-        estimator.set_params(max_minutes=max(max_minutes - before_fit, 1e-3))
+        forget_outside(data, resizer.region_, say)
+    within = None if resizer is None else partial(make_pipeline, resizer)
+    parts = _parts_of(estimator)
+    _set_up(estimator, parts, options, progress)
+    _add_callbacks(parts, progress, model_file, overwrite=resume or overwrite, within=within)
     with warnings.catch_warnings():
-        if options["scale"] is not None:  # it was chosen
+        if options["scale"] is not None or len(parts) > 1:  # it was chosen
             warnings.filterwarnings("ignore", "Images of .* are larger than the labels need")
-        _fit(estimator, resizer, data)
-    estimator.set_params(callbacks=None, warm_start=False, max_minutes=max_minutes)
-    model = make_pipeline(*steps, estimator) if steps else estimator
+        with _time_since(start, parts, options["minutes"]):
+            _fit(estimator, resizer, data)
+    for part, _ in parts:
+        part.set_params(callbacks=None)
+    estimator.set_params(warm_start=False)
+    model = estimator if within is None else within(estimator)
     _save(model, model_file)
     kept = estimator.validation_indices_
     if len(kept):
+        verbose = int(progress == "auto")
         say(Scores(model, data.images[kept], data.keypoints[kept], verbose=verbose).tell())
     say(f"The model is in {model_file}")
 
 
-def _begin(labels, model_file, options, say):
-    """Return a new estimator, what images go through before it or None, and the labels."""
-    import skpose
+def _parts_of(estimator):
+    """Return each PoseEstimator in an estimator, and its share of the time."""
+    from skpose._predictor import Predictor
+    from skpose.two_stage import TwoStageEstimator
 
-    path, first = options["pretrained"], None
-    if path is not None:
-        first, _ = take_apart(skpose.load(path), path, "can be begun with")
-    n_channels = None if first is None else first.image_shape_[2]
-    if options["grey"]:
-        n_channels = 1
-    of_labels = {name: options[name] for name in LABEL_OPTIONS}
-    data = read_labels(labels, options["skeleton"], of_labels, n_channels=n_channels)
-    if options["individuals"] == "each":
-        say(
-            "Each animal is a sample, so an image of several occurs several times, and nothing "
-            "tells the network which to find: crop images to animals first (skpose.individuals)."
-        )
-    resizer = _make_resizer(data, options["scale"], options["crop"], say)
-    return _make_estimator(data.skeleton, first, path), resizer, data
+    if not isinstance(estimator, TwoStageEstimator):
+        return [(estimator, 1.0)]
+    last = [Predictor(stage).last for stage in (estimator.coarse, estimator.fine)]
+    return list(zip(last, _SHARES, strict=True))
 
 
-def _resume(labels, model_file, options, say):
-    """Return the same of a model whose training goes on."""
-    import skpose
+def _set_up(estimator, parts, options, progress):
+    """Give settings to who knows them: of two stages to both, unless `fine__...` is named."""
+    settings = _settings(options)
+    verbose = int(progress == "auto")
+    own = estimator.get_params(deep=False) if len(parts) > 1 else ()
+    of_whole = {name: value for name, value in settings.items() if name.split("__")[0] in own}
+    for part, share in parts:
+        of_part = {name: value for name, value in settings.items() if name not in of_whole}
+        if "max_minutes" in of_part:
+            of_part["max_minutes"] *= share
+        part.set_params(**of_part, verbose=verbose)
+    estimator.set_params(**of_whole, verbose=verbose)
 
-    before = skpose.load(model_file)
-    of_labels = {name: options[name] for name in LABEL_OPTIONS}
-    data = read_labels(labels, options["skeleton"], of_labels, before)
-    estimator, resizer = take_apart(before, model_file, "goes on")
-    return estimator.set_params(warm_start=True), resizer, data
+
+def _add_callbacks(parts, progress, model_file, *, overwrite, within):
+    """Let each part tell its progress, and the last one save the model while it is trained."""
+    from skpose.estimator import Checkpoint, EpochReport
+
+    for part, _ in parts:
+        part.set_params(callbacks=[EpochReport()] if progress == "json" else [])
+    last, _ = parts[-1]
+    last.callbacks.append(Checkpoint(model_file, overwrite=overwrite, within=within))
+
+
+@contextmanager
+def _time_since(start, parts, minutes):
+    """Let the time that a training may take run since the call."""
+    before = [part.max_minutes for part, _ in parts]
+    if minutes is not None:
+        minutes_used = (time.monotonic() - start) / 60
+        for part, share in parts:
+            part.set_params(max_minutes=max(part.max_minutes - share * minutes_used, 1e-3))
+    yield
+    for (part, _), max_minutes in zip(parts, before, strict=True):
+        part.set_params(max_minutes=max_minutes)
 
 
 def _fit(estimator, resizer, data):
@@ -181,43 +198,6 @@ def _fit(estimator, resizer, data):
         groups = None  # frames of one video can only be divided among themselves
     images = data.images if resizer is None else resizer.transform(data.images)
     estimator.fit(images, data.keypoints, groups=groups, visibility=data.visibility)
-
-
-def _make_estimator(skeleton, first, pretrained):
-    """Return an estimator with the defaults, or the parameters of a model to begin with."""
-    from sklearn.base import clone
-
-    import skpose
-
-    if first is None:
-        return skpose.PoseEstimator(skeleton=skeleton)
-    estimator = clone(first).set_params(
-        skeleton=skeleton,
-        pretrained=str(pretrained),
-        max_epochs=None,
-        max_minutes=None,
-        n_iter_no_change=None,
-        lr_schedule="cosine",
-    )
-    if estimator.targets is not None:
-        estimator.set_params(targets__skeleton=None, targets__image_size=None)
-    return estimator.set_params(warm_start=False, random_state=None)
-
-
-def _make_resizer(data, scale, crop, say):
-    """Return what images go through before the network sees them, None for as they are."""
-    from skpose.preprocessing import ImageResizer
-
-    resizer = ImageResizer(scale="auto" if scale is None else scale, region=crop)
-    resizer.fit(data.images, data.keypoints)
-    if resizer.scale_ == 1 and crop is None:
-        return None
-    height, width = resizer.transform(data.images).image_size
-    say(
-        f"The network sees images of {height} x {width} pixels (--scale {resizer.scale_:g})"
-        f"{', as few as the labels allow' if scale in (None, 'auto') else ''}."
-    )
-    return resizer
 
 
 def _save(model, model_file):
