@@ -11,6 +11,14 @@ __all__ = ["find_maxima", "find_subpixel_maxima"]
 
 # From the centroid, three steps reach the precision of float32, at the border of the image four.
 _N_STEPS = 4
+# The bend of the surface that is climbed, per squared sigma, for a Gaussian.
+_PERFECT = -0.5
+# Rows of products by order in y and then in x: of order 0, in x and in y of order 1 and 2, of both.
+_FIRST = np.array([0], dtype=np.int32)
+_MOMENTS = tuple(np.array(rows, dtype=np.int32) for rows in ([0], [1, 3], [2, 6], [4]))
+_SWAPPED = np.array([1, 0], dtype=np.int32)
+# How far the nine cells in the middle are from it, in x and in y.
+_LEVERS = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1])).astype(np.float32)[..., np.newaxis]
 # Beyond this many sigma a cell tells less than 1 % of where the peak is.
 _WINDOW_SIGMAS = 2.5
 
@@ -123,14 +131,18 @@ def _fit_gaussians(windows, inside, sigma, xp):
 
     Gives the shifts from the centre of the window, (2, n), in x and in y, and the heights, (n,).
     """
-    shift = _centroid(windows, xp)
-    limit = max(1.0, 1.5 * sigma)  # further from the highest cell it is another peak
+    reach = windows.shape[0] // 2
+    cells = xp.arange(-reach, reach + 1, dtype="float32")[:, None] * (1 / sigma)  # in sigmas
+    inside = inside[:, None, None]  # as profiles are: (2, 3, 1, size, n)
+    shift = _centroid(windows, xp)[:, None, None, None] * (1 / sigma)
+    limit = max(1 / sigma, 1.5)  # further from the highest cell it is another peak
     for _ in range(_N_STEPS):
-        correlation, norms = _correlate(windows, inside, shift, sigma, xp)
-        step = _newton_step(correlation, norms, sigma, xp)
-        shift = xp.clip(shift + xp.clip(step, -1.0, 1.0), -limit, limit)
+        correlation, norms = _correlate(windows, inside, cells - shift, xp)
+        step = xp.clip(_newton_step(correlation, norms, xp), -1 / sigma, 1 / sigma)
+        shift = xp.clip(shift + step, -limit, limit)
     # Before the last step, which is too short to change the height.
-    return shift, correlation[0, 0] / (norms[0, 0, 0] * norms[1, 0, 0])
+    height = xp.take(correlation, _FIRST, axis=0) / xp.prod(norms[0], axis=0)
+    return xp.reshape(shift, (2, -1)) * sigma, xp.reshape(height, (-1,))
 
 
 def _centroid(windows, xp):
@@ -140,47 +152,48 @@ def _centroid(windows, xp):
     """
     reach = windows.shape[0] // 2
     mass = xp.maximum(windows[reach - 1 : reach + 2, reach - 1 : reach + 2], 0.0)
-    columns, rows = xp.sum(mass, axis=0), xp.sum(mass, axis=1)  # (3, n)
-    moments = xp.stack([columns[2] - columns[0], rows[2] - rows[0]])
-    return moments / (xp.sum(rows, axis=0) + 1e-6)
+    return xp.sum(xp.multiply(mass, _LEVERS), axis=(1, 2)) / (xp.sum(mass, axis=(0, 1)) + 1e-6)
 
 
-def _correlate(windows, inside, shift, sigma, xp):
-    """Products with a Gaussian and its first two derivatives by its centre.
+def _correlate(windows, inside, u, xp):
+    """Products with a Gaussian and its first two moments, at distances `u` in sigmas.
 
-    Gives those with the window, (3, 3, n) by order in y and in x, and those with each other along
-    x and along y, (2, 3, 3, n).
+    Gives those with the window, (9, 1, 1, 1, n) by order in y and then in x, and the three with the
+    Gaussian itself along x and along y, a list of three of shape (2, 1, 1, 1, n).
     """
-    reach = windows.shape[0] // 2
-    u = xp.arange(-reach, reach + 1, dtype="float32")[:, None] - shift[:, None]  # (2, size, n)
-    gaussian = xp.exp(u * u * (-0.5 / sigma**2)) * inside
-    slope = u * (1 / sigma**2)
-    first = slope * gaussian
-    profile = xp.stack([gaussian, first, slope * first - (1 / sigma**2) * gaussian], axis=1)
-    along_x, along_y = profile[0], profile[1]  # (3, size, n)
-    across = xp.sum(windows * along_x[:, None], axis=2)
-    correlation = xp.sum(along_y[:, None] * across, axis=2)
-    return correlation, xp.sum(profile[:, :, None] * profile[:, None], axis=3)
+    gaussian = xp.exp(u * u * -0.5) * inside
+    first = u * gaussian
+    profile = xp.concatenate([gaussian, first, u * first], axis=1)  # (2, 3, 1, size, n)
+    along_x, along_y = xp.split(profile, 2, axis=0)
+    across = xp.sum(windows * along_x, axis=3)  # (1, 3, size, n)
+    correlation = xp.sum(along_y[0] * across, axis=2)
+    norms = xp.split(xp.sum(profile * gaussian, axis=3, keepdims=True), 3, axis=1)
+    return xp.reshape(correlation, (9, 1, 1, 1, -1)), norms
 
 
-def _newton_step(correlation, norms, sigma, xp):
-    """Step towards the maximum of log(correlation) - log(norm) / 2 in x and in y, (2, n)."""
-    relative = correlation / xp.maximum(correlation[0, 0], 1e-6)
-    first = xp.stack([relative[0, 1], relative[1, 0]])
-    second = xp.stack([relative[0, 2], relative[2, 0]])
-    norms = norms / norms[:, :1, :1]
-    norm_first = norms[:, 0, 1]
-    norm_second = norms[:, 1, 1] + norms[:, 0, 2]
-    slope = first - norm_first
-    bend = second - first * first - norm_second + 2 * norm_first * norm_first
-    twist = relative[1, 1] - first[0] * first[1]
-    determinant = bend[0] * bend[1] - twist * twist
+def _newton_step(correlation, norms, xp):
+    """Step towards the maximum of log(correlation) - log(norm) / 2 in x and in y, in sigmas.
+
+    The logs' derivatives are means and variances of the distance under two weights: window times
+    Gaussian, and Gaussian squared.
+    """
+    relative = correlation / xp.maximum(xp.take(correlation, _FIRST, axis=0), 1e-6)
+    whole, mean, square, product = (xp.take(relative, rows, axis=0) for rows in _MOMENTS)
+    norm, norm_first, norm_second = norms
+    norm_mean = norm_first / norm
+    slope = mean - norm_mean
+    # `whole` is 1 but where a window is darker than nothing, in which no peak can be found.
+    bend = (square - mean * mean) - 2 * (norm_second / norm - norm_mean * norm_mean) + (1 - whole)
+    twist = product - xp.prod(mean, axis=0)
+    determinant = xp.prod(bend, axis=0) - twist * twist
     # Far from a Gaussian the surface may not bend down; there the bend of a perfect one serves.
-    perfect = -0.5 / sigma**2
-    downwards = xp.logical_and(bend[0] < 0.2 * perfect, determinant > 0.04 * perfect**2)
-    determinant = xp.where(downwards, determinant, perfect**2)
-    step = (twist * xp.flip(slope, axis=0) - xp.flip(bend, axis=0) * slope) / determinant
-    return xp.where(downwards, step, slope * (-1 / perfect))
+    downwards = xp.logical_and(
+        xp.take(bend, _FIRST, axis=0) < 0.2 * _PERFECT, determinant > 0.04 * _PERFECT**2
+    )
+    determinant = xp.where(downwards, determinant, _PERFECT**2)
+    other_slope, other_bend = (xp.take(value, _SWAPPED, axis=0) for value in (slope, bend))
+    step = (twist * other_slope - other_bend * slope) / determinant
+    return xp.where(downwards, step, slope * (-1 / _PERFECT))
 
 
 def _in_pixels(x, y, height, stride, xp):
