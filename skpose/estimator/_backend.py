@@ -279,6 +279,8 @@ def convert_to_onnx(function, image_shape):
         raise ImportError("To export a model needs tf2onnx: pip install 'skpose[onnx]'.") from error
     import tensorflow as tf
 
+    from skpose.estimator._onnx_graph import simplify
+
     def find_keypoints(images):
         return {"keypoints": function(images)}
 
@@ -286,4 +288,5 @@ def convert_to_onnx(function, image_shape):
     traced = tf.function(find_keypoints, input_signature=signature, autograph=False)
     with expect_compilation():
         model, _ = tf2onnx.convert.from_function(traced, input_signature=signature)
+    simplify(model)
     return model
