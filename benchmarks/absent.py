@@ -31,7 +31,7 @@ def reaching():
 
 
 def synthetic():
-    poses = make_poses(150, 128, occlusion=0.15, random_state=0, return_bunch=True)
+    poses = make_poses(600, 128, occlusion=0.15, random_state=0, return_bunch=True)
     return poses.images, poses.keypoints, poses.skeleton
 
 

@@ -5,7 +5,8 @@
 
 Data, networks and training are those of `networks.py`. The engines are TensorFlow as
 `PoseEstimator.predict` runs it, the same function compiled by XLA, and what `PoseEstimator.export`
-wrote, run by ONNX Runtime and by OpenVINO in float32 and bfloat16. Each runs in a process of its
+wrote, run by ONNX Runtime and by OpenVINO in float32, in bfloat16, and in 8 bits, calibrated on
+images of the training. Each runs in a process of its
 own, one after the other, since the threads of one that wait for work take time from the next; times
 are medians, from uint8 images to keypoints. The keypoints in the frames kept back are compared with
 TensorFlow's.
@@ -27,11 +28,18 @@ from skpose.metrics import keypoint_errors
 from skpose.runtime import ExportedPoseEstimator
 
 MANY = 100
+N_CALIBRATION = 40
 
 
-def export(path, out):
-    """Export a saved estimator."""
-    skpose.load(path).export(out, overwrite=True)
+def export(path, data, out):
+    """Export a saved estimator, in float32 and in 8 bits."""
+    estimator, X = skpose.load(path), load_data(data)[0]
+    estimator.export(out, overwrite=True)
+    estimator.export(in_8_bits(out), overwrite=True, calibration=X[:N_CALIBRATION])
+
+
+def in_8_bits(out):
+    return out.with_stem(f"{out.stem}_8")
 
 
 def run_tensorflow(path, exported):
@@ -55,6 +63,8 @@ def run_xla(path, exported):
 
 def run_exported(path, exported, engine, precision="float32"):
     """Give what predicts with the exported estimator."""
+    if precision == "8 bits":
+        exported, precision = in_8_bits(exported), "float32"  # of what is not in 8 bits
     return ExportedPoseEstimator(exported, engine=engine, precision=precision).fit().predict
 
 
@@ -62,8 +72,10 @@ ENGINES = {
     "TensorFlow": run_tensorflow,
     "TensorFlow, XLA": run_xla,
     "ONNX Runtime": partial(run_exported, engine="onnxruntime"),
+    "ONNX Runtime, 8 bits": partial(run_exported, engine="onnxruntime", precision="8 bits"),
     "OpenVINO": partial(run_exported, engine="openvino"),
     "OpenVINO, bfloat16": partial(run_exported, engine="openvino", precision="bfloat16"),
+    "OpenVINO, 8 bits": partial(run_exported, engine="openvino", precision="8 bits"),
 }
 
 
@@ -117,7 +129,7 @@ def main():
         with TemporaryDirectory() as folder:
             path, exported = Path(folder) / "model.skpose", Path(folder) / "model.onnx"
             run_alone(measure_training, network, arguments.data, arguments.minutes, path)
-            run_alone(export, path, exported)
+            run_alone(export, path, arguments.data, exported)
             rows, expected = {}, None
             for name in ENGINES:
                 try:

@@ -141,8 +141,7 @@ class Predictor:
     @property
     def region(self):
         """tuple of int or None: (x, y, width, height) of what it sees of the images; None: all."""
-        first = self.steps[0] if self.steps else self.last
-        return getattr(first, "region_", getattr(first, "region", None))  # older files lack it
+        return getattr(self.steps[0] if self.steps else self.last, "region_", None)
 
     @property
     def is_plain(self):

@@ -312,6 +312,17 @@ def test_an_exported_model_resizes_as_the_model_does(large, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_network_is_calibrated_for_8_bits(large, tmp_path):
+    pytest.importorskip("tf2onnx")
+    exported = tmp_path / "mouse.onnx"
+    run("export", large / "model.skpose", exported, "--calibrate", large / "labels.h5")
+    assert "network in 8 bits" in " ".join(run("info", exported).split())
+    X = read_annotations(large / "labels.h5").images
+    moved = skpose.load(exported).predict(X) - skpose.load(large / "model.skpose").predict(X)
+    assert np.median(np.linalg.norm(moved, axis=2)) < 1
+
+
+@pytest.mark.slow
 def test_train_goes_on_at_the_scale_that_it_began_with(large, tmp_path):
     path = tmp_path / "model.skpose"
     path.write_bytes((large / "model.skpose").read_bytes())

@@ -82,6 +82,8 @@ def _describe_model(path):
             rows |= {f"{name} {key}": text for key, text in _training_of(stage).items()}
     if hasattr(last, "architecture_"):
         rows |= _training_of(last)
+    if getattr(last, "n_bits_", 32) < 32:
+        rows["network"] = f"in {last.n_bits_} bits"
     shape = getattr(last, "image_shape_", None)
     if shape is not None:
         rows["network sees"] = _image_text(shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 import multiprocessing
 from numbers import Integral, Real
 import os
@@ -36,6 +37,7 @@ from skpose.estimator._parts import (
     make_augmenters,
 )
 from skpose.estimator._pretrained import Pretrained
+from skpose.estimator._quantize import check_calibration, convert_to_8_bits
 from skpose.estimator._samples import check_training_samples, check_validation_samples
 from skpose.estimator._scoring import refuse_scores_of_tables
 from skpose.estimator._split import extend_validation, split_validation
@@ -740,7 +742,12 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         save(self, path, overwrite=overwrite)
 
     def export(
-        self, path: PathLike, *, overwrite: bool = False, resizer: ImageResizer | None = None
+        self,
+        path: PathLike,
+        *,
+        overwrite: bool = False,
+        resizer: ImageResizer | None = None,
+        calibration: Images | None = None,
     ) -> None:
         """Write what `predict` does as an ONNX model, which other programs can run.
 
@@ -762,6 +769,12 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             Fitted: what has made the images for `fit` out of larger ones, which
             `skpose.runtime.ExportedPoseEstimator` is given then and resizes in the same way. The
             ONNX model itself takes the small ones.
+        calibration : array-like of shape (n_samples, height, width, n_channels), default=None
+            Images as the exported estimator will be given, some dozens, such as those of the
+            training. Convolutions then compute in 8 bits, and the ranges of their features are
+            those in these images: prediction takes half the time on a processor with 8-bit
+            products (AVX-512 VNNI, AVX-VNNI, Arm's dot products), and keypoints move by some
+            hundredths of a pixel of the network's images. On older ones, sums may be cut off.
 
         Raises
         ------
@@ -772,21 +785,26 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         RuntimeError
             If Keras runs on another backend than TensorFlow.
         ValueError
-            If `path` ends otherwise.
+            If `path` ends otherwise, or `calibration` has no images, or of another size.
         """
         check_is_fitted(self)
         *network_size, n_channels = self.image_shape_
         input_size, region = network_size, None
         if resizer is not None:
             input_size, region = resizer.input_size_, resizer.region_
+        convert = self._trained.to_onnx
+        if calibration is not None:
+            images = check_calibration(calibration, self.image_shape_, resizer)
+            convert = partial(convert_to_8_bits, self._trained.to_onnx, images)
         description = {
+            "n_bits": 32 if calibration is None else 8,
             "image_shape": [*input_size, n_channels],
             "network_size": network_size,
             "region": None if region is None else [int(n) for n in region],
             "n_keypoints": self.n_keypoints_,
             "skeleton": None if self.skeleton is None else self.skeleton.to_dict(),
         }
-        write_onnx(path, self._trained.to_onnx, description, overwrite=overwrite)
+        write_onnx(path, convert, description, overwrite=overwrite)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

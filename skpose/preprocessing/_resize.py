@@ -1,7 +1,7 @@
 """Resize images."""
 
 from numbers import Real
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -158,6 +158,11 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         if region is not None:
             matrix[:, 2] -= matrix[:, :2] @ region[:2]
         return batch.warped(matrix, outer, **self._border(inner != outer))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "input_size_" in state:  # older files say no more
+            state = {"region_": state.get("region", getattr(self, "region", None)), **state}
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -45,6 +45,8 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
         Number of keypoints.
     image_shape_ : tuple of (height, width, n_channels)
         Shape of the images that can be predicted.
+    n_bits_ : int
+        What the convolutions compute in: 32, or 8 where it was calibrated.
     skeleton : Skeleton or None
         That of the estimator that was exported.
 
@@ -216,6 +218,11 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
     def image_shape_(self) -> tuple[int, int, int]:
         """tuple of (height, width, n_channels): shape of the images that can be predicted."""
         return tuple(self._describe("image_shape"))
+
+    @property
+    def n_bits_(self) -> int:
+        """int: what the convolutions compute in, 32 or 8 bits."""
+        return self._describe("n_bits")
 
     @property
     def skeleton(self) -> Skeleton | None:

@@ -6,11 +6,11 @@ import os
 from skpose._threads import threads_wanted
 from skpose.runtime._checksum import check_checksum
 
-__all__ = ["read_description", "start_onnxruntime"]
+__all__ = ["import_onnxruntime", "read_description", "start_onnxruntime"]
 
 
-def start_onnxruntime(content, path, is_run):
-    # ONNX Runtime reports to its makers unless this is set before it is imported.
+def import_onnxruntime():
+    """Import ONNX Runtime, which reports to its makers unless this is set before."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
@@ -18,6 +18,11 @@ def start_onnxruntime(content, path, is_run):
         raise ImportError(
             "An exported estimator needs onnxruntime: pip install 'skpose[onnx]'."
         ) from error
+    return onnxruntime
+
+
+def start_onnxruntime(content, path, is_run):
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = threads_wanted() or 0
@@ -40,5 +45,5 @@ def read_description(session, content, path):
         )
     check_checksum(content, path)
     description = json.loads(entries["skpose"])
-    of_older_files = {"network_size": description["image_shape"][:2], "region": None}
+    of_older_files = {"network_size": description["image_shape"][:2], "region": None, "n_bits": 32}
     return {**of_older_files, **description}

@@ -334,11 +334,7 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
             )
 
     def _find(self, frames):
-        middles, sure = Predictor(self.coarse_).predict(self.resizer_.transform(frames))
-        middles = frames.to_batch(middles)[:, 0]
-        is_found = np.isfinite(middles).all(axis=1)
-        height, width = frames.image_size
-        middles[~is_found] = (width - 1) / 2, (height - 1) / 2
+        middles, sure, is_found = self._find_middles(frames)
         keypoints, confidence = Predictor(self.fine_).predict(self._crop(frames, middles))
         none = np.full(keypoints.shape[:2], np.nan)
         confidence = np.fmin(
@@ -346,6 +342,15 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         )
         keypoints[~is_found], confidence[~is_found] = np.nan, 0.0
         return keypoints, confidence
+
+    def _find_middles(self, frames):
+        """Return where to look in each frame, how sure that is, and whether anything was found."""
+        middles, sure = Predictor(self.coarse_).predict(self.resizer_.transform(frames))
+        middles = frames.to_batch(middles)[:, 0]
+        is_found = np.isfinite(middles).all(axis=1)
+        height, width = frames.image_size
+        middles[~is_found] = (width - 1) / 2, (height - 1) / 2
+        return middles, sure, is_found
 
     def image_roles(self, X: Images) -> NDArray[np.str_]:
         """Tell which frames the second estimator has been trained on.
@@ -381,7 +386,9 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         parts = [Predictor(estimator).fingerprint() for estimator in (self.coarse_, self.fine_)]
         return joblib.hash([*parts, self.resizer_.scale_, self.box_size_])
 
-    def export(self, path: PathLike, *, overwrite: bool = False) -> None:
+    def export(
+        self, path: PathLike, *, overwrite: bool = False, calibration: Images | None = None
+    ) -> None:
         """Write a model file that predicts the same without TensorFlow, and single frames faster.
 
         It holds both networks as ONNX models. `skpose.load` reads it as a TwoStageEstimator of two
@@ -394,6 +401,8 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
             The file, such as ``arena_onnx.skpose``. It appears when it is complete.
         overwrite : bool, default=False
             Whether it may exist, and is replaced.
+        calibration : array-like of shape (n_samples, height, width, n_channels), default=None
+            Some dozens of frames, for networks that compute in 8 bits; see `PoseEstimator.export`.
 
         Raises
         ------
@@ -413,8 +422,13 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
             raise ValueError(f"{path}: an ONNX file holds one network, not two. End it in .skpose.")
         check_model_path(path, overwrite=overwrite)
         exported = copy.copy(self).set_params(coarse=None, fine=None)
-        exported.coarse_ = export(self.coarse_, "coarse")
-        exported.fine_ = export(self.fine_, "fine")
+        small = crops = None
+        if calibration is not None:
+            frames = ImageBatch.wrap(calibration, n_channels=self.image_shape_[2])
+            small = self.resizer_.transform(frames)
+            crops = self._crop(frames, self._find_middles(frames)[0])
+        exported.coarse_ = export(self.coarse_, "coarse", small)
+        exported.fine_ = export(self.fine_, "fine", crops)
         save(exported, path, overwrite=overwrite)
 
     def __sklearn_is_fitted__(self):

@@ -54,8 +54,8 @@ def _last(estimator):
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
-def export(estimator, name):
-    """Return an estimator that predicts the same without TensorFlow."""
+def export(estimator, name, calibration):
+    """Return an estimator that predicts the same without TensorFlow, or in 8 bits."""
     predictor = Predictor(estimator)
     if not (isinstance(predictor.last, PoseEstimator) and predictor.is_plain):
         raise TypeError(
@@ -64,5 +64,6 @@ def export(estimator, name):
         )
     with tempfile.TemporaryDirectory(prefix="skpose-") as folder:
         path = Path(folder, f"{name}.onnx")
-        predictor.last.export(path, resizer=predictor.steps[0] if predictor.steps else None)
+        resizer = predictor.steps[0] if predictor.steps else None
+        predictor.last.export(path, resizer=resizer, calibration=calibration)
         return ExportedPoseEstimator.from_bytes(path.read_bytes(), path.name)

@@ -239,6 +239,16 @@ def test_auto_cuts_the_region_of_the_labels_out(noise):
     assert scaled.scale_ == working_scale(y, (5, 5))
 
 
+def test_resizers_of_older_files_know_their_region(noise):
+    resizer = ImageResizer(scale=1, region=(1, 2, 5, 4)).fit(noise)
+    state = resizer.__getstate__()
+    del state["region_"]
+    older = ImageResizer()
+    older.__setstate__(state)
+    assert older.region_ == (1, 2, 5, 4)
+    np.testing.assert_array_equal(np.asarray(older.transform(noise)), resizer.transform(noise))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -329,3 +329,58 @@ def test_the_endings_of_saved_and_exported_files_differ(estimator, path, tmp_pat
 def test_an_unfitted_estimator_cannot_be_exported(tmp_path):
     with pytest.raises(ValueError, match="not fitted"):
         PoseEstimator().export(tmp_path / "mouse.onnx")
+
+
+@pytest.fixture(scope="module")
+def in_8_bits(estimator, poses, path):
+    pytest.importorskip("onnxruntime.quantization")
+    out = path.with_name("mouse_8.onnx")
+    estimator.export(out, calibration=poses.images)
+    return out
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_8_bits_move_keypoints_little(estimator, poses, path, in_8_bits, engine):
+    pytest.importorskip(engine)
+    exported = ExportedPoseEstimator(in_8_bits, engine=engine)
+    assert (exported.n_bits_, skpose.load(path).n_bits_) == (8, 32)
+    keypoints, confidence = exported.predict(poses.images, return_confidence=True)
+    expected = estimator.predict(poses.images, return_confidence=True)
+    moved = np.linalg.norm(keypoints - expected[0], axis=2)
+    assert 0 < np.median(moved) < 0.3
+    np.testing.assert_allclose(confidence, expected[1], atol=0.1)
+
+
+def test_only_wide_convolutions_take_8_bits(in_8_bits, path):
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(in_8_bits).graph
+    made_by = {name: node for node in graph.node for name in node.output}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    assert len(convolutions) == sum(node.op_type == "Conv" for node in onnx.load(path).graph.node)
+    for node in convolutions:
+        (size,) = (list(a.ints) for a in node.attribute if a.name == "kernel_shape")
+        maker = made_by.get(node.input[1])
+        has_8_bits = maker is not None and maker.op_type == "DequantizeLinear"
+        assert has_8_bits == (size != [1, 1])
+
+
+def test_images_to_calibrate_on_are_resized_as_others_are(poses, tmp_path, caplog):
+    resizer = ImageResizer(scale=0.5, region=(4, 0, 32, 32)).fit(poses.images)
+    small = PoseEstimator(ResidualUNet(4), max_epochs=1, random_state=0)
+    small.fit(resizer.transform(poses.images), poses.keypoints)
+    small.export(tmp_path / "m.onnx", resizer=resizer, calibration=poses.images)
+    assert not caplog.records
+    exported = skpose.load(tmp_path / "m.onnx")
+    assert exported.image_shape_ == (40, 40, 1)
+    assert exported.predict(poses.images).shape == poses.keypoints.shape
+
+
+def test_images_that_nothing_can_be_calibrated_on_are_refused(estimator, poses, tmp_path):
+    for images, wrong in (
+        (poses.images[:0], "calibration has no images"),
+        (poses.images[:, :32], "sees images of 40 x 40 .* those of calibration are 32 x 40"),
+        (poses.images.repeat(3, axis=3), "channel"),
+    ):
+        with pytest.raises(ValueError, match=wrong):
+            estimator.export(tmp_path / "m.onnx", calibration=images)
+    assert not list(tmp_path.iterdir())

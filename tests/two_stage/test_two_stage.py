@@ -313,6 +313,15 @@ def test_exported_stages_find_the_same(exported):
     estimator.export(path, overwrite=True)
 
 
+def test_both_stages_take_8_bits(exported, tmp_path):
+    X, estimator, _ = exported
+    estimator.export(tmp_path / "two_8.skpose", calibration=X)
+    in_8_bits = skpose.load(tmp_path / "two_8.skpose")
+    assert in_8_bits.coarse_.n_bits_ == in_8_bits.fine_.n_bits_ == 8
+    moved = np.linalg.norm(in_8_bits.predict(X) - estimator.predict(X), axis=2)
+    assert np.median(moved) < 1
+
+
 def test_exported_stages_need_no_tensorflow(exported):
     _, _, path = exported
     code = (
