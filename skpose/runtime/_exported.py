@@ -14,6 +14,7 @@ from skpose._predictor import KeypointRegressorMixin, find_in_batches
 from skpose._types import Images, PathLike
 from skpose.base import StrOptions
 from skpose.preprocessing import ImageBatch, ImageResizer
+from skpose.runtime._engines import choose_engine, choose_providers
 from skpose.runtime._onnxruntime import read_description, start_onnxruntime
 from skpose.runtime._openvino import start_openvino
 from skpose.skeleton import Skeleton
@@ -32,8 +33,12 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
     ----------
     path : str or path-like
         The file, which ends in ``.onnx``.
-    engine : {"onnxruntime", "openvino"}, default="onnxruntime"
-        What runs the network. "openvino" is the faster one, and takes a second longer to start.
+    engine : {"onnxruntime", "openvino", "tensorrt", "auto"}, default="onnxruntime"
+        What runs the network. "openvino" is the faster one on a processor, and takes a second
+        longer to start. "onnxruntime" takes a GPU where ``onnxruntime-gpu`` is installed and finds
+        one; "tensorrt" is that with NVIDIA's TensorRT, which takes minutes to prepare a network.
+        "auto": the fastest that is installed, but not "tensorrt". Nothing of it was measured on a
+        GPU yet.
     precision : {"float32", "bfloat16"}, default="float32"
         What the network computes in. "bfloat16" needs "openvino" and a processor that has it, where
         it is nearly twice as fast; keypoints move by some hundredths of a pixel, and by more where
@@ -59,7 +64,8 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
         At the first use, if there is no such file.
     ValueError
         At the first use, if the file was not written by `PoseEstimator.export`, was changed or
-        damaged since, or "bfloat16" is asked of "onnxruntime".
+        damaged since, "bfloat16" is asked of another engine than "openvino", or there is no
+        TensorRT.
 
     See Also
     --------
@@ -88,7 +94,7 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         "path": [str, os.PathLike],
-        "engine": [StrOptions({"onnxruntime", "openvino"})],
+        "engine": [StrOptions({"onnxruntime", "openvino", "tensorrt", "auto"})],
         "precision": [StrOptions({"float32", "bfloat16"})],
     }
 
@@ -101,7 +107,7 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
         self,
         path: PathLike,
         *,
-        engine: Literal["onnxruntime", "openvino"] = "onnxruntime",
+        engine: Literal["onnxruntime", "openvino", "tensorrt", "auto"] = "onnxruntime",
         precision: Literal["float32", "bfloat16"] = "float32",
     ) -> None:
         self.path = path
@@ -251,7 +257,8 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
         -------
         fingerprint : str
         """
-        return joblib.hash([self.read(), self.engine, self.precision])
+        engine = choose_engine(self.engine, self.precision)
+        return joblib.hash([self.read(), engine, self.precision])
 
     def _describe(self, key):
         try:
@@ -294,14 +301,15 @@ class _Session:
 
     def __init__(self, content, path, engine, precision):
         self.settings = path, engine, precision
-        if engine == "onnxruntime" and precision != "float32":
+        engine = choose_engine(engine, precision)
+        if engine != "openvino" and precision != "float32":
             raise ValueError(
-                f"onnxruntime computes in float32. For precision={precision!r} give "
-                "engine='openvino'."
+                f"{engine} computes in float32. For precision={precision!r} give engine='openvino'."
             )
-        session = start_onnxruntime(content, path, is_run=engine == "onnxruntime")
+        providers = None if engine == "openvino" else choose_providers(engine)
+        session = start_onnxruntime(content, path, providers)
         self.description = read_description(session, content, path)
-        if engine == "onnxruntime":
-            self.run = lambda images: session.run(None, {"images": images})[0]
-        else:
+        if providers is None:
             self.run = start_openvino(content, precision)
+        else:
+            self.run = lambda images: session.run(None, {"images": images})[0]

@@ -21,17 +21,31 @@ def import_onnxruntime():
     return onnxruntime
 
 
-def start_onnxruntime(content, path, is_run):
+def start_onnxruntime(content, path, providers):
+    """Start ONNX Runtime with a model.
+
+    Parameters
+    ----------
+    content : bytes
+        The ONNX model.
+    path : path-like
+        Its file, for the message.
+    providers : list of str or None
+        What it is to run on. None: it is not run, only what the file says is wanted.
+
+    Returns
+    -------
+    onnxruntime.InferenceSession
+    """
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = threads_wanted() or 0
-    if not is_run:  # only what the file says is wanted
+    if providers is None:
+        providers = ["CPUExecutionProvider"]
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(
-            content, sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(content, sess_options=options, providers=providers)
     except Exception as error:  # its errors have no class of their own in common
         raise ValueError(f"{path} cannot be read as an ONNX model ({error}).") from error
 

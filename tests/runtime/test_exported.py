@@ -296,7 +296,7 @@ def test_onnxruntime_has_no_bfloat16(path):
     with pytest.raises(ValueError, match="engine='openvino'"):
         ExportedPoseEstimator(path, precision="bfloat16").fit()
     with pytest.raises(ValueError, match="'engine' parameter"):
-        ExportedPoseEstimator(path, engine="tensorrt").fit()
+        ExportedPoseEstimator(path, engine="tvm").fit()
 
 
 def test_an_export_is_whole_or_not_there(estimator, tmp_path, monkeypatch):
