@@ -1,0 +1,64 @@
+"""The optimizer that a training takes."""
+
+import keras
+from keras import ops
+
+__all__ = ["make_optimizer"]
+
+
+def make_optimizer(optimizer, learning_rate):
+    """Return an optimizer of a training's own.
+
+    Parameters
+    ----------
+    optimizer : str or keras.optimizers.Optimizer
+        A name, or an object whose settings are copied.
+    learning_rate : float
+        Used where `optimizer` is a name.
+
+    Returns
+    -------
+    keras.optimizers.Optimizer
+    """
+    if isinstance(optimizer, str):
+        config = {"class_name": optimizer, "config": {"learning_rate": learning_rate}}
+        optimizer = keras.optimizers.get(config)
+    kind = type(optimizer)
+    if kind is keras.optimizers.Adam and keras.backend.backend() == "tensorflow":
+        kind = _AdamInOnePass
+    return kind.from_config(optimizer.get_config())
+
+
+class _AdamInOnePass(keras.optimizers.Adam):
+    """Adam by the operation that TensorFlow has for it.
+
+    Keras writes it as ten operations, each of which reads and writes all of the weights.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        if self.amsgrad:
+            return super().update_step(gradient, variable, learning_rate)
+        import tensorflow as tf
+
+        i = self._get_variable_index(variable)
+        weights, momentum, velocity = map(
+            _handle, (variable, self._momentums[i], self._velocities[i])
+        )
+        dtype = variable.dtype
+        n_steps = ops.cast(self.iterations + 1, dtype)
+        return tf.raw_ops.ResourceApplyAdam(
+            var=weights,
+            m=momentum,
+            v=velocity,
+            beta1_power=ops.power(ops.cast(self.beta_1, dtype), n_steps),
+            beta2_power=ops.power(ops.cast(self.beta_2, dtype), n_steps),
+            lr=ops.cast(learning_rate, dtype),
+            beta1=ops.cast(self.beta_1, dtype),
+            beta2=ops.cast(self.beta_2, dtype),
+            epsilon=ops.cast(self.epsilon, dtype),
+            grad=ops.cast(gradient, dtype),
+        )
+
+
+def _handle(variable):
+    return (variable.value if isinstance(variable, keras.Variable) else variable).handle
