@@ -8,15 +8,19 @@ disturbances of the machine. Ratios above 1 say that this checkout is faster::
 """
 
 import argparse
+from functools import partial
 import os
 from pathlib import Path
 import subprocess
 import sys
+from tempfile import TemporaryDirectory
 import time
 
 from _report import write_report
 from _workers import Worker, describe, take_turns
 import numpy as np
+
+from skpose.datasets import make_poses, write_annotations
 
 HERE = Path(__file__).resolve().parents[1]
 
@@ -27,14 +31,53 @@ def commit_of(checkout):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def import_seconds(checkout):
-    """Return the seconds of ``import skpose`` in a process of its own."""
-    code = "import time; t = time.perf_counter(); import skpose; print(time.perf_counter() - t)"
+IMPORT = "import skpose"
+FIRST_PREDICTION = """
+import sys, numpy as np, skpose
+estimator = skpose.load(sys.argv[1])
+estimator.predict(np.zeros((1, *estimator.image_shape_), dtype=np.uint8))
+"""
+FIRST_STEP = """
+import os, sys
+from skpose.cli import main
+import keras
+keras.callbacks.CallbackList.on_train_batch_end = lambda *args, **kwargs: os._exit(0)
+main(["train", *sys.argv[1:]])
+os._exit(1)
+"""
+
+
+def run_seconds(checkout, code, *arguments):
+    """Return the seconds from the start of Python to the end of a program."""
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    run = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    return float(run.stdout)
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    start = time.perf_counter()
+    subprocess.run(command, env=environment, capture_output=True, check=True)
+    return time.perf_counter() - start
+
+
+def compare_starts(checkouts, folder, image_size, n_rounds):
+    """Measure how long programs of a process of their own take, from the start of Python on."""
+    poses = make_poses(48, image_size=image_size, random_state=0, return_bunch=True)
+    labels = folder / "labels.h5"
+    write_annotations(labels, poses.images, poses.keypoints, skeleton=poses.skeleton)
+    figures = {}
+    for name, code in {
+        "import, seconds": IMPORT,
+        "start to first prediction, seconds": FIRST_PREDICTION,
+        "start to first step of training, seconds": FIRST_STEP,
+    }.items():
+        runs = []
+        for i, checkout in enumerate(checkouts):
+            own = folder / str(i)
+            arguments = {
+                IMPORT: [],
+                FIRST_PREDICTION: [own / "model.skpose"],
+                FIRST_STEP: [labels, own / "new.skpose", "--overwrite"],
+            }[code]
+            runs.append(partial(run_seconds, checkout, code, *arguments))
+        figures[name] = compare(*runs, n_rounds)
+    return figures
 
 
 def compare(ours, theirs, n_rounds, *, higher_is_better=False):
@@ -50,6 +93,41 @@ def compare(ours, theirs, n_rounds, *, higher_is_better=False):
     }
 
 
+def compare_work(checkouts, folder, image_size, n_rounds):
+    """Measure trainings and predictions of two processes that are there."""
+    here, other = checkouts
+    with (
+        Worker(sys.executable, "checkout_worker.py", {"PYTHONPATH": str(here)}) as ours,
+        Worker(sys.executable, "checkout_worker.py", {"PYTHONPATH": str(other)}) as theirs,
+    ):
+        for i, worker in enumerate((ours, theirs)):
+            path = worker.ask("prepare", image_size=image_size, n_images=48)
+            assert Path(path).is_relative_to(checkouts[i]), f"{path} is not of {checkouts[i]}"
+            (folder / str(i)).mkdir()
+            worker.ask("export", folder=str(folder / str(i)))
+        ours.ask("prepare_precision", precision="mixed_bfloat16")
+
+        def both(action, n_rounds=n_rounds, higher_is_better=False, **options):
+            calls = [partial(worker.ask, action, **options) for worker in (ours, theirs)]
+            return compare(*calls, n_rounds, higher_is_better=higher_is_better)
+
+        return {
+            "training, images a second": both("train", higher_is_better=True),
+            "training in bfloat16, against float32, images a second": compare(
+                partial(ours.ask, "train", name="mixed_bfloat16"),
+                partial(theirs.ask, "train"),
+                n_rounds,
+                higher_is_better=True,
+            ),
+            "prediction of 1, seconds": both("predict", n_images=1, repeats=30),
+            "prediction of 32, seconds": both("predict", n_images=32, repeats=2),
+            "exported, 1, seconds": both("predict_exported", engine="onnxruntime", repeats=30),
+            "exported, OpenVINO, 1, seconds": both(
+                "predict_exported", engine="openvino", repeats=30
+            ),
+        }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("other", type=Path, help="the other checkout")
@@ -57,31 +135,11 @@ def main():
     parser.add_argument("--image-size", type=int, default=192)
     arguments = parser.parse_args()
     other = arguments.other.resolve()
+    checkouts, rounds = (HERE, other), arguments.rounds
     start = time.monotonic()
-    with (
-        Worker(sys.executable, "checkout_worker.py", {"PYTHONPATH": str(HERE)}) as ours,
-        Worker(sys.executable, "checkout_worker.py", {"PYTHONPATH": str(other)}) as theirs,
-    ):
-        for worker, checkout in ((ours, HERE), (theirs, other)):
-            path = worker.ask("prepare", image_size=arguments.image_size, n_images=48)
-            assert Path(path).is_relative_to(checkout), f"{path} is not of {checkout}"
-        figures = {
-            "training, images a second": compare(
-                lambda: ours.ask("train"),
-                lambda: theirs.ask("train"),
-                arguments.rounds,
-                higher_is_better=True,
-            ),
-        }
-        for n_images, repeats in ((1, 30), (32, 2)):
-            figures[f"prediction of {n_images}, seconds"] = compare(
-                lambda n=n_images, r=repeats: ours.ask("predict", n_images=n, repeats=r),
-                lambda n=n_images, r=repeats: theirs.ask("predict", n_images=n, repeats=r),
-                arguments.rounds,
-            )
-    figures["import, seconds"] = compare(
-        lambda: import_seconds(HERE), lambda: import_seconds(other), arguments.rounds
-    )
+    with TemporaryDirectory() as folder:
+        figures = compare_work(checkouts, Path(folder), arguments.image_size, rounds)
+        figures |= compare_starts(checkouts, Path(folder), arguments.image_size, rounds)
     write_report(
         "checkouts",
         {

@@ -24,7 +24,16 @@ def prepare(image_size, n_images):
     return skpose.__file__
 
 
-def train():
+def prepare_precision(precision):
+    """Make another estimator, whose network trains in another precision."""
+    from sklearn.base import clone
+
+    poses = STATE["poses"]
+    estimator = clone(STATE["estimator"]).set_params(precision=precision)
+    STATE[precision] = estimator.fit(poses.images, poses.keypoints)
+
+
+def train(name="estimator"):
     """Return the images a second of an epoch that is not the first, end to end."""
     import keras
 
@@ -32,7 +41,7 @@ def train():
     timer = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter())
     )
-    poses, estimator = STATE["poses"], STATE["estimator"]
+    poses, estimator = STATE["poses"], STATE[name]
     estimator.set_params(max_epochs=2, callbacks=[timer], warm_start=True)
     estimator.fit(poses.images, poses.keypoints)
     return len(poses.images) / (ends[1] - ends[0])
@@ -43,6 +52,24 @@ def predict(n_images, repeats):
     images = np.resize(STATE["poses"].images, (n_images, *STATE["poses"].images.shape[1:]))
     STATE["estimator"].predict(images)
     return seconds(lambda: STATE["estimator"].predict(images), repeats) / repeats
+
+
+def export(folder):
+    """Write the estimator to a file, and as an ONNX model, and read the latter for each engine."""
+    from skpose.runtime import ExportedPoseEstimator
+
+    estimator = STATE["estimator"].set_params(callbacks=None)
+    estimator.save(f"{folder}/model.skpose")
+    estimator.export(f"{folder}/model.onnx")
+    for engine in ("onnxruntime", "openvino"):
+        STATE[engine] = ExportedPoseEstimator(f"{folder}/model.onnx", engine=engine).fit()
+
+
+def predict_exported(engine, repeats):
+    """Return the seconds of a call for one image."""
+    image = STATE["poses"].images[:1]
+    STATE[engine].predict(image)
+    return seconds(lambda: STATE[engine].predict(image), repeats) / repeats
 
 
 def write_set(path, n_images, image_shape):
@@ -68,8 +95,11 @@ if __name__ == "__main__":
     serve(
         {
             "prepare": prepare,
+            "prepare_precision": prepare_precision,
             "train": train,
             "predict": predict,
+            "export": export,
+            "predict_exported": predict_exported,
             "write_set": write_set,
             "label": label,
         }
