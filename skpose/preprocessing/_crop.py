@@ -220,6 +220,11 @@ def crop_size(y: ArrayLike, *, margin: float = 0.25) -> int:
     int
         Pixels, a multiple of 32, which suits networks.
 
+    Raises
+    ------
+    ValueError
+        If `margin` is below 0.
+
     See Also
     --------
     ImageCropper : Crops images around an individual.
@@ -235,6 +240,8 @@ def crop_size(y: ArrayLike, *, margin: float = 0.25) -> int:
     >>> crop_size([[[10.0, 20.0], [110.0, 20.0]]])
     128
     """
+    if not margin >= 0:
+        raise ValueError(f"margin must be 0 or more, but is {margin!r}.")
     longest = float(box_sides(check_keypoints(y, name="y")).max(initial=0))
     return _STEP * max(1, int(np.ceil(longest * (1 + margin) / _STEP)))
 

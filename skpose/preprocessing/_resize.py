@@ -124,13 +124,12 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         for learnt in ("scale_", "region_"):
             self.__dict__.pop(learnt, None)
         self.input_size_ = batch.image_size
-        keypoints = None if y is None else batch.to_batch(check_keypoints(y, n_samples=len(batch)))
         region = self.region
         if region == "auto":
-            region = working_region(_given(keypoints, "region"), batch.image_size)
+            region = working_region(_keypoints_in(batch, y, "region"), batch.image_size)
         self.region_ = region
         if self.scale == "auto" and self.image_size is None:
-            keypoints = without_those_outside(_given(keypoints, "scale"), self.region_)
+            keypoints = without_those_outside(_keypoints_in(batch, y, "scale"), region)
             self.scale_ = working_scale(keypoints, self._size(batch))
         elif isinstance(self.scale, Real):
             self.scale_ = float(self.scale)
@@ -205,10 +204,11 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         return inner, inner
 
 
-def _given(keypoints, name):
-    if keypoints is None:
+def _keypoints_in(batch, y, name):
+    """Return labels in pixels of a batch, which a parameter of "auto" needs."""
+    if y is None:
         raise ValueError(f'ImageResizer({name}="auto") needs labels: fit(X, y).')
-    return keypoints
+    return batch.to_batch(check_keypoints(y, n_samples=len(batch)))
 
 
 def without_those_outside(y: ArrayLike, region: Region | None) -> NDArray[np.float64]:

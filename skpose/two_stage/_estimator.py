@@ -391,9 +391,10 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
     ) -> None:
         """Write a model file that predicts the same without TensorFlow, and single frames faster.
 
-        It holds both networks as ONNX models. `skpose.load` reads it as a TwoStageEstimator of two
-        `skpose.runtime.ExportedPoseEstimator`, which takes frames of the size in `fit`.
-        It cannot be trained any more: save the estimator too.
+        It holds both networks as ONNX models. `skpose.load` reads it as a TwoStageEstimator whose
+        ``coarse_`` and ``fine_`` are `skpose.runtime.ExportedPoseEstimator`, each with an `engine`.
+        It takes frames of the size in `fit`, and cannot be trained any more: save the estimator
+        too.
 
         Parameters
         ----------

@@ -179,3 +179,5 @@ def test_crops_hold_the_animal_wherever_it_points():
     assert crop_size(y, margin=0) == 96
     assert crop_size(y, margin=0.5) == 160
     assert crop_size(y[1:]) == 32
+    with pytest.raises(ValueError, match="margin must be 0 or more"):
+        crop_size(y, margin=-0.1)
