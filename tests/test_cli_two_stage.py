@@ -70,6 +70,7 @@ def test_settings_reach_both_or_the_one_that_is_named(folder, tmp_path):
     run("train", folder / "labels.h5", path, *options, *settings, *SMALL)
     model = skpose.load(path)
     assert model[0].region == (70, 30, 96, 96)
+    assert model[1].skeleton == read_annotations(folder / "labels.h5").skeleton
     coarse, fine = model[1].coarse_, model[1].fine_[-1]
     assert (coarse.learning_rate, fine.learning_rate, model[1].margin) == (1e-3, 2e-3, 0.5)
     assert fine.image_shape_[:2] == tuple(side // 2 for side in model[1].box_size_)

@@ -170,7 +170,7 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
     @property
     def skeleton(self) -> Skeleton | None:
         """The bodyparts, as the second estimator knows them."""
-        return getattr(getattr(self, "fine_", self.fine), "skeleton", None)
+        return Predictor(getattr(self, "fine_", self.fine)).skeleton
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(

@@ -198,6 +198,9 @@ def test_it_is_saved_and_pickled(poses, tmp_path):
         assert other.skeleton is None
     named = TwoStageEstimator(fine=PoseEstimator(skeleton=Skeleton(["head"])))
     assert named.skeleton.names == ("head",)
+    named.set_params(fine=make_pipeline(ImageResizer(scale=0.5), named.fine))
+    assert named.skeleton.names == ("head",)
+    assert TwoStageEstimator().skeleton is None
 
 
 def test_both_keep_the_same_frames_back(poses):
