@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from skpose.estimator._backend import adam_step
+
 __all__ = ["make_optimizer"]
 
 
@@ -38,27 +40,19 @@ class _AdamInOnePass(keras.optimizers.Adam):
     def update_step(self, gradient, variable, learning_rate):
         if self.amsgrad:
             return super().update_step(gradient, variable, learning_rate)
-        import tensorflow as tf
-
         i = self._get_variable_index(variable)
-        weights, momentum, velocity = map(
-            _handle, (variable, self._momentums[i], self._velocities[i])
-        )
         dtype = variable.dtype
         n_steps = ops.cast(self.iterations + 1, dtype)
-        return tf.raw_ops.ResourceApplyAdam(
-            var=weights,
-            m=momentum,
-            v=velocity,
-            beta1_power=ops.power(ops.cast(self.beta_1, dtype), n_steps),
-            beta2_power=ops.power(ops.cast(self.beta_2, dtype), n_steps),
+        beta_1, beta_2 = (ops.cast(beta, dtype) for beta in (self.beta_1, self.beta_2))
+        return adam_step(
+            variable,
+            self._momentums[i],
+            self._velocities[i],
+            beta1=beta_1,
+            beta2=beta_2,
+            beta1_power=ops.power(beta_1, n_steps),
+            beta2_power=ops.power(beta_2, n_steps),
             lr=ops.cast(learning_rate, dtype),
-            beta1=ops.cast(self.beta_1, dtype),
-            beta2=ops.cast(self.beta_2, dtype),
             epsilon=ops.cast(self.epsilon, dtype),
             grad=ops.cast(gradient, dtype),
         )
-
-
-def _handle(variable):
-    return (variable.value if isinstance(variable, keras.Variable) else variable).handle
