@@ -358,7 +358,7 @@ def test_train_goes_on_with_a_pipeline_that_it_knows_only(model_file, labels, tm
     steps = ImageResizer(scale=1), Augmenter(rotation=5), skpose.load(model_file)
     skpose.save(make_pipeline(*steps), tmp_path / "pipeline.skpose")
     refused = run("train", labels, tmp_path / "pipeline.skpose", "--resume", ok=False)
-    assert "what goes on is a PoseEstimator, alone or behind one ImageResizer" in refused
+    assert "is a PoseEstimator or a TwoStageEstimator, alone or behind one ImageResizer" in refused
 
 
 @pytest.mark.slow

@@ -69,7 +69,7 @@ class Checkpoint:
 
     def set_save(self, save: Callable[..., None]) -> None:
         """Take the function that writes the estimator as it is now to a path."""
-        self._save = partial(save, within=self.within)
+        self._save = save if self.within is None else partial(save, within=self.within)
         self._last = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
