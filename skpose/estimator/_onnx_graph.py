@@ -1,7 +1,5 @@
 """ONNX models that engines run faster, and that compute the same."""
 
-from onnx import helper
-
 __all__ = ["simplify"]
 
 _OF_EACH_VALUE = {"Add", "Cast", "Mul", "Sub"}
@@ -53,6 +51,8 @@ def _move_reshape_up(graph):
 
 def _join_choices(graph):
     """Write ``c * a + (1 - c) * b``, where c is a condition, as a choice between a and b."""
+    from onnx import helper
+
     makers, nodes = _makers(graph), []
     for node in graph.node:
         choice = _read_choice(node, makers)
