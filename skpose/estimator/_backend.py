@@ -14,7 +14,6 @@ from skpose._threads import threads_wanted
 from skpose.estimator._allocator import keep_freed_memory
 
 __all__ = [
-    "adam_step",
     "check_process",
     "compile_prediction",
     "convert_to_onnx",
@@ -244,25 +243,6 @@ def _compile_torch(model, function):
             return keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(images)))
 
     return predict
-
-
-def adam_step(weights, momentum, velocity, **settings):
-    """Change weights by TensorFlow's own operation for Adam, and what it keeps of past gradients.
-
-    Parameters
-    ----------
-    weights, momentum, velocity : keras.Variable or tf.Variable
-        What is changed.
-    **settings
-        What the operation ``ResourceApplyAdam`` takes.
-    """
-    import tensorflow as tf
-
-    own = (v.value if isinstance(v, keras.Variable) else v for v in (weights, momentum, velocity))
-    handles = (variable.handle for variable in own)
-    return tf.raw_ops.ResourceApplyAdam(
-        **dict(zip(("var", "m", "v"), handles, strict=True)), **settings
-    )
 
 
 def convert_to_onnx(function, image_shape):

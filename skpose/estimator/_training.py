@@ -11,7 +11,6 @@ from skpose._interrupts import interrupts_held
 from skpose.estimator._backend import expect_compilation, free_memory, jit_compile
 from skpose.estimator._callbacks import BestEpoch, HeedInterrupts, ShowProgress
 from skpose.estimator._network import PoseNetwork
-from skpose.estimator._optimizer import make_optimizer
 from skpose.estimator._schedule import FallAlongCosine, StopInTime
 from skpose.layers import ConfidenceMapDrawing, Maxima, SubpixelMaxima
 from skpose.models import rebuild
@@ -121,7 +120,12 @@ def compile_network(model, optimizer, learning_rate):
     learning_rate : float
         Used where `optimizer` is a name.
     """
-    model.compile(optimizer=make_optimizer(optimizer, learning_rate), jit_compile=jit_compile())
+    if isinstance(optimizer, str):
+        optimizer = {"class_name": optimizer, "config": {"learning_rate": learning_rate}}
+        optimizer = keras.optimizers.get(optimizer)
+    else:
+        optimizer = type(optimizer).from_config(optimizer.get_config())
+    model.compile(optimizer=optimizer, jit_compile=jit_compile())
     model.optimizer.build(model.trainable_variables)
 
 
