@@ -76,12 +76,12 @@ def _describe_model(path):
     predictor = Predictor(model)
     last, steps = predictor.last, predictor.steps
     rows = {"steps before": ", ".join(map(_repr_of, steps))}
-    for name in ("coarse", "fine"):
-        stage = Predictor(getattr(last, f"{name}_", None)).last  # of two stages
-        if hasattr(stage, "architecture_"):
-            rows |= {f"{name} {key}": text for key, text in _training_of(stage).items()}
-    if hasattr(last, "architecture_"):
-        rows |= _training_of(last)
+    parts = {"": last}
+    if hasattr(last, "coarse_"):  # of two stages
+        parts = {"coarse ": Predictor(last.coarse_).last, "fine ": Predictor(last.fine_).last}
+    for name, part in parts.items():
+        if hasattr(part, "architecture_"):
+            rows |= {f"{name}{key}": text for key, text in _training_of(part).items()}
     if getattr(last, "n_bits_", 32) < 32:
         rows["network"] = f"in {last.n_bits_} bits"
     shape = getattr(last, "image_shape_", None)

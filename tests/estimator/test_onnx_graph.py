@@ -78,45 +78,39 @@ def test_other_changes_of_shape_stay_where_they_are(nodes, constants, x):
     np.testing.assert_array_equal(run(model, x), expected)
 
 
-@pytest.mark.parametrize("is_turned", [False, True])
-def test_products_with_a_condition_and_its_opposite_become_a_choice(x, is_turned):
-    products = [("Mul", "yes f", "p", {}), ("Mul", "g no", "q", {})]
+def make_choice(second, sum_of="p q"):
+    """A model that adds products with two conditions: above a limit, and a second one."""
     nodes = [
         CAST,
         SCALE[0],
         ("Greater", "f limit", "c", {}),
-        ("Not", "c", "d", {}),
+        second,
         ("Cast", "c", "yes", {"to": 1}),
         ("Cast", "d", "no", {"to": 1}),
-        *products,
-        ("Add", "q p" if is_turned else "p q", "y", {}),
+        ("Mul", "yes f", "p", {}),
+        ("Mul", "g no", "q", {}),
+        ("Add", sum_of, "y", {}),
     ]
-    model = make_model(nodes, {**CONSTANTS, "limit": np.float32(100)})
+    return make_model(nodes, {**CONSTANTS, "limit": np.float32(100)})
+
+
+@pytest.mark.parametrize("sum_of", ["p q", "q p"])
+def test_products_with_a_condition_and_its_opposite_become_a_choice(x, sum_of):
+    model = make_choice(("Not", "c", "d", {}), sum_of)
     expected = run(model, x)
     simplify(model)
     assert sorted(kinds(model)) == ["Cast", "Greater", "Mul", "Where"]
     np.testing.assert_array_equal(run(model, x), expected)
 
 
-def test_products_with_two_conditions_stay(x):
-    nodes = [
-        CAST,
-        SCALE[0],
-        ("Greater", "f limit", "c", {}),
-        ("Less", "f limit", "d", {}),
-        ("Cast", "c", "yes", {"to": 1}),
-        ("Cast", "d", "no", {"to": 1}),
-        ("Mul", "yes f", "p", {}),
-        ("Mul", "g no", "q", {}),
-        ("Add", "p q", "y", {}),
-    ]
-    model = make_model(nodes, {**CONSTANTS, "limit": np.float32(100)})
+def test_products_with_two_conditions_stay():
+    model = make_choice(("Less", "f limit", "d", {}))
     before = kinds(model)
     simplify(model)
     assert kinds(model) == before
 
 
-def test_what_leads_nowhere_is_left_out(x):
+def test_what_leads_nowhere_is_left_out():
     model = make_model([CAST, SCALE[0], ("Relu", "f", "y", {})], CONSTANTS)
     simplify(model)
     assert kinds(model) == ["Cast", "Relu"]
