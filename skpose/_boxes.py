@@ -31,3 +31,10 @@ def boxes_around(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
     is_labelled = np.isfinite(low).all(axis=1, keepdims=True)
     low, high = (np.where(is_labelled, corner, np.nan) for corner in (low, high))
     return np.concatenate([low - 0.5, high - low + 1], axis=1)
+
+
+def typical_size(keypoints: NDArray[np.float64]) -> float:
+    """Return the median of the longer side that labels span; NaN where none has two of them."""
+    lengths = box_sides(keypoints).max(axis=1)
+    lengths = lengths[lengths > 0]
+    return float(np.median(lengths)) if len(lengths) else float("nan")

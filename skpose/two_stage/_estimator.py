@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skpose._boxes import box_sides
+from skpose._boxes import box_sides, typical_size
 from skpose._messages import tell
+from skpose._meta_estimators import export_within, fit_within, options_of, with_seed
 from skpose._predictor import KeypointRegressorMixin, Predictor
 from skpose._types import Images, ImageSize, PathLike, RandomState
 from skpose.base import (
@@ -38,7 +39,7 @@ from skpose.preprocessing import (
 from skpose.runtime import ExportedPoseEstimator
 from skpose.saving import check_model_path, save
 from skpose.skeleton import Skeleton
-from skpose.two_stage._stages import export, fit_stage, go_on_with, save_within, with_seed
+from skpose.two_stage._stages import go_on_with, save_within
 
 __all__ = ["TwoStageEstimator"]
 
@@ -205,11 +206,7 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         # Both learn of the same frames, and keep the same back.
         rows = np.flatnonzero(np.isfinite(y).reshape(len(y), -1).any(axis=1))
         batch, y = ImageBatch.wrap(batch[rows]), y[rows]
-        options = {
-            name: np.asarray(value)[rows]
-            for name, value in {"groups": groups, "visibility": visibility}.items()
-            if value is not None
-        }
+        options = options_of(rows, groups=groups, visibility=visibility)
         keypoints = batch.to_batch(y)
         if not (self.warm_start and hasattr(self, "fine_")):
             self._fit_coarse(batch, keypoints, seed, options.get("groups"))
@@ -217,7 +214,7 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         shift = self.margin * float(box_sides(keypoints).max(initial=0)) / 2
         middles = bounding_box_centers(keypoints) + generator.uniform(-shift, shift, (len(y), 2))
         self.n_keypoints_ = y.shape[1]
-        self.fine_ = fit_stage(fine, self._crop(batch, middles), y, options)
+        self.fine_ = fit_within(fine, self._crop(batch, middles), y, options)
         kept = getattr(Predictor(self.fine_).last, "validation_indices_", np.array([], dtype=int))
         self.validation_indices_ = rows[kept]
         return self
@@ -225,14 +222,13 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
     def _choose_scale(self, keypoints, image_size):
         if self.scale != "auto":
             return float(self.scale)
-        lengths = box_sides(keypoints).max(axis=1)
-        lengths = lengths[lengths > 0]
-        if not len(lengths):
+        size = typical_size(keypoints)
+        if np.isnan(size):
             raise ValueError(
                 "No image has two labelled bodyparts, so the size of the animal is not known. "
                 "Give scale and box_size, or label more."
             )
-        return min(1.0, max(_LENGTH / float(np.median(lengths)), _SIDE / min(image_size)))
+        return min(1.0, max(_LENGTH / size, _SIDE / min(image_size)))
 
     def _choose_box(self, keypoints):
         if self.box_size != "auto":
@@ -260,7 +256,7 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
             middles[~is_told] = np.nan
         coarse = with_seed(PoseEstimator() if self.coarse is None else clone(self.coarse), seed)
         options = {} if groups is None else {"groups": groups}
-        self.coarse_ = fit_stage(coarse, small, batch.to_user(middles[:, np.newaxis]), options)
+        self.coarse_ = fit_within(coarse, small, batch.to_user(middles[:, np.newaxis]), options)
 
     def _make_fine(self, seed):
         """Return what is to be trained, or trained further."""
@@ -428,8 +424,8 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
             frames = ImageBatch.wrap(calibration, n_channels=self.image_shape_[2])
             small = self.resizer_.transform(frames)
             crops = self._crop(frames, self._find_middles(frames)[0])
-        exported.coarse_ = export(self.coarse_, "coarse", small)
-        exported.fine_ = export(self.fine_, "fine", crops)
+        exported.coarse_ = export_within(self.coarse_, "coarse", small)
+        exported.fine_ = export_within(self.fine_, "fine", crops)
         save(exported, path, overwrite=overwrite)
 
     def __sklearn_is_fitted__(self):
