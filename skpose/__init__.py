@@ -16,9 +16,9 @@ The conventions of every array, said once:
 - `Skeleton`: names of the bodyparts, a parent for each (or none), a left/right partner for each.
 
 The way of an image: ``poses, video -> datasets -> preprocessing, augment -> targets -> models ->
-layers -> metrics -> saving -> runtime -> estimator -> two_stage -> plot -> video_poses ->
-sampling -> individuals -> annotate``. Names are loaded when they are first used, so ``import
-skpose`` is quick.
+layers -> metrics -> comparison, saving -> runtime -> estimator -> two_stage -> ensemble ->
+conformal -> plot -> video_poses -> sampling -> individuals -> annotate``. Names are loaded when
+they are first used, so ``import skpose`` is quick.
 """
 
 from importlib import import_module as _import_module
@@ -35,7 +35,10 @@ _SUBPACKAGES = {
     "annotate",
     "augment",
     "baseline",
+    "comparison",
+    "conformal",
     "datasets",
+    "ensemble",
     "estimator",
     "individuals",
     "layers",
@@ -63,7 +66,10 @@ if TYPE_CHECKING:
         annotate as annotate,
         augment as augment,
         baseline as baseline,
+        comparison as comparison,
+        conformal as conformal,
         datasets as datasets,
+        ensemble as ensemble,
         estimator as estimator,
         individuals as individuals,
         layers as layers,

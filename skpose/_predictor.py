@@ -192,6 +192,25 @@ class Predictor:
         confidence : ndarray of shape (n_samples, n_keypoints) or None
             0 to 1.
         """
+        return self.predict_with(None, X, batch_size)[:2]
+
+    def predict_with(self, what, X, batch_size=None):
+        """Find keypoints, their confidence, and something else where the estimator tells it.
+
+        Parameters
+        ----------
+        what : {"std", "radius"} or None
+            What else: the spread of an ensemble, or the radius of a calibrated estimator.
+        X, batch_size
+            As for `predict`.
+
+        Returns
+        -------
+        keypoints, confidence
+            As of `predict`.
+        values : ndarray of shape (n_samples, n_keypoints) or None
+            Pixels of X.
+        """
         # A search's predict takes no options, nor does a Pipeline's under metadata routing.
         X = self._transform(X)
         options = {}
@@ -199,9 +218,17 @@ class Predictor:
             options["batch_size"] = batch_size
         if self._takes("return_confidence"):
             options["return_confidence"] = True
+        if self.tells(what):
+            options[f"return_{what}"] = True
         found = self.last.predict(X, **options)
-        # Whoever takes any option may not know this one.
-        return found if isinstance(found, tuple) else (np.asarray(found), None)
+        keypoints, *others = found if isinstance(found, tuple) else (np.asarray(found),)
+        names = [name for name in options if name != "batch_size"]
+        told = dict(zip(names, others, strict=False))  # whoever takes any option may not know these
+        return keypoints, told.get("return_confidence"), told.get(f"return_{what}")
+
+    def tells(self, what):
+        """Whether `predict_with` gives it."""
+        return f"return_{what}" in self._parameters
 
     def _takes(self, option):
         parameters = self._parameters

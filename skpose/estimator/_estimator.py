@@ -419,9 +419,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
 
         With more images, or fewer, it is another one, which begins with the weights of the last.
         """
-        n_epochs = self.max_epochs
-        if n_epochs is None and self.max_minutes is None:
-            n_epochs = _N_EPOCHS
+        n_epochs = self._n_epochs()
         if go_on and self._unfinished and np.shape(y)[:1] == (self._n_samples,):
             n_before = self.n_iter_ - self._first_epoch
             before = {"epochs_before": n_before, "minutes_before": self.minutes_}
@@ -429,6 +427,29 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
             if budget.n_epochs_left > 0 and not budget.is_out_of_time:
                 return budget, True
         return Budget(n_epochs, self.max_minutes), False
+
+    def _n_epochs(self):
+        is_open = self.max_epochs is None and self.max_minutes is None
+        return _N_EPOCHS if is_open else self.max_epochs
+
+    def share_of_budget(self, n_parts: int) -> dict[str, Any]:
+        """Return `max_epochs` and `max_minutes` of each of several trainings, in place of one.
+
+        Parameters
+        ----------
+        n_parts : int
+            How many.
+
+        Returns
+        -------
+        dict
+            What `set_params` takes; at least one epoch.
+        """
+        n_epochs = self._n_epochs()
+        return {
+            "max_epochs": None if n_epochs is None else max(n_epochs // n_parts, 1),
+            "max_minutes": None if self.max_minutes is None else self.max_minutes / n_parts,
+        }
 
     def _check(self, X, y, sample_weight, visibility, go_on):
         samples = check_training_samples(

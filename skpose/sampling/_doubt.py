@@ -7,6 +7,7 @@ import numpy as np
 from skpose._predictor import Predictor
 from skpose._types import RandomState
 from skpose.base import HasMethods, batch_slices
+from skpose.ensemble import PoseEnsemble, spread
 from skpose.preprocessing import ImageBatch
 from skpose.sampling._base import ScoreSampler
 
@@ -169,7 +170,7 @@ class EnsembleSampler(ScoreSampler):
 
     Parameters
     ----------
-    estimators : list of estimators, default=None
+    estimators : PoseEnsemble or list of estimators, default=None
         Fitted on the same labels from different random states, or on different parts of them.
         None: their poses are given to `select`, as keypoints of shape (n_estimators, n_samples,
         n_keypoints, 2).
@@ -185,6 +186,7 @@ class EnsembleSampler(ScoreSampler):
     See Also
     --------
     ConfidenceSampler : The doubt of one estimator.
+    skpose.ensemble.PoseEnsemble : Trains several estimators.
 
     Notes
     -----
@@ -207,12 +209,12 @@ class EnsembleSampler(ScoreSampler):
 
     _parameter_constraints: dict = {
         **ScoreSampler._parameter_constraints,
-        "estimators": [list, tuple, None],
+        "estimators": [list, tuple, HasMethods("predict_members"), None],
     }
 
     def __init__(
         self,
-        estimators: list[Any] | None = None,
+        estimators: PoseEnsemble | list[Any] | None = None,
         *,
         n_frames: int = 20,
         reduce: Literal["mean", "max"] = "mean",
@@ -229,18 +231,16 @@ class EnsembleSampler(ScoreSampler):
         poses = self._poses(data)
         if len(poses) < 2:
             raise ValueError(f"EnsembleSampler needs at least 2 estimators, but has {len(poses)}.")
-        is_known = ~np.isnan(poses).any(axis=3)
-        n_known = np.maximum(is_known.sum(axis=0), 1)
-        known = np.where(is_known[..., None], poses, 0)
-        mean = known.sum(axis=0) / n_known[..., None]
-        squares = np.where(is_known, ((known - mean) ** 2).sum(axis=3), 0).sum(axis=0) / n_known
-        return np.where(is_known.sum(axis=0) > 1, np.sqrt(squares), np.nan)
+        return spread(poses)
 
     def _poses(self, data):
         """Give keypoints of shape (n_estimators, n_samples, n_keypoints, 2)."""
         if data.keypoints is None:
-            estimators = list(self.estimators or ())
+            is_ensemble = hasattr(self.estimators, "predict_members")
+            estimators = self.estimators if is_ensemble else list(self.estimators or ())
             data.need_images(estimators, self, "keypoints")
+            if is_ensemble:
+                return estimators.predict_members(data.X)[0]
             return np.stack([Predictor(estimator).predict(data.X)[0] for estimator in estimators])
         if data.keypoints.ndim != 4:
             raise ValueError(
