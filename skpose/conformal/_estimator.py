@@ -1,0 +1,424 @@
+"""An estimator around another one, which knows how wrong that may be."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, Literal, Self
+
+import joblib
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GroupKFold, KFold
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skpose._boxes import typical_size
+from skpose._messages import tell
+from skpose._meta_estimators import fit_within, options_of, with_seed
+from skpose._predictor import KeypointRegressorMixin, Predictor
+from skpose._types import Images, RandomState
+from skpose.base import HasMethods, Interval, StrOptions, check_keypoints, fit_context
+from skpose.conformal._clues import predict_with_clues
+from skpose.conformal._difficulty import expected_errors, fit_difficulty
+from skpose.conformal._scores import Scores
+from skpose.estimator import PoseEstimator
+from skpose.metrics import keypoint_errors
+from skpose.preprocessing import ImageBatch
+from skpose.skeleton import Skeleton
+
+__all__ = ["ConformalPoseEstimator"]
+
+_SEED_END = 2**31 - 1
+_WITHIN = 0.05  # of the animal's size: a keypoint that is found
+
+
+def _draws_maps(self):
+    return hasattr(Predictor(getattr(self, "estimator_", self.estimator)).last, "predict_maps")
+
+
+class ConformalPoseEstimator(KeypointRegressorMixin, BaseEstimator):
+    """Poses, and for each keypoint of each frame a radius that holds a share of the true positions.
+
+    The images are divided into folds, and the errors in each are those of an estimator that was
+    trained on the others. What an estimator tells with a keypoint, such as a low peak, says how
+    large an error to expect; the errors found say by how much to multiply that.
+
+    Parameters
+    ----------
+    estimator : estimator, default=None
+        What finds the poses: a `PoseEstimator`, a Pipeline, a `skpose.ensemble.PoseEnsemble`.
+        None: ``PoseEstimator()``. ``FrozenEstimator(fitted)`` of `sklearn.frozen` is not trained
+        any more: the images given to `fit` must be others than it was trained on.
+    coverage : float, default=0.9
+        The share of the true positions that lie within their radius.
+    cv : int or splitter, default=5
+        In how many folds images are divided, or what divides them, as scikit-learn has it. So many
+        trainings are needed, and one on all images.
+    refit : bool, default=True
+        Whether to train the estimator on all images. False: it is fitted, on these images, and
+        predicts as it is; only those of the folds are trained.
+    use_maps : bool, default=False
+        Whether errors are also foreseen from the confidence maps, by how large each peak is and how
+        high a second one. Prediction with radii takes about twice as long then.
+    within : float or "auto", default="auto"
+        The distance that the confidence speaks of, in pixels. "auto": a twentieth of the animal's
+        size.
+    n_jobs : int, default=None
+        How many are trained at once, through joblib: None is one, unless in a
+        ``joblib.parallel_config``.
+    random_state : int, RandomState or None, default=None
+        What the folds, and estimators without a `random_state` of their own, depend on.
+    verbose : int, default=0
+        1: say which fold is trained.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        Trained on all images.
+    within_ : float
+        The distance that the confidence speaks of, in pixels.
+    errors_ : ndarray of shape (n_samples, n_keypoints)
+        Of each labelled keypoint in `fit`, found by an estimator that had not seen its image, in
+        pixels; NaN: not labelled.
+    expected_errors_ : ndarray of shape (n_samples, n_keypoints)
+        What was foreseen of them without the fold that they are in.
+    folds_ : ndarray of int of shape (n_samples,)
+        The fold of each image; -1: it has no labels.
+    n_keypoints_ : int
+        Number of bodyparts.
+
+    Raises
+    ------
+    ValueError
+        Before any training, if there are fewer labelled images, or groups, than folds, or no labels
+        at all.
+
+    See Also
+    --------
+    skpose.plot.ReliabilityDisplay : Whether confidences are what they say.
+
+    Notes
+    -----
+    What is promised: of frames that are like those in `fit`, drawn at random from the same videos
+    or, with `groups`, from other ones of the same kind, about that share of the positions lies
+    within the radius, for each bodypart, on average over frames. Nothing is promised of a single
+    frame, nor of other light, another camera, other animals: there radii are too small, as all that
+    is learnt is worse. With few groups the share may be some way off.
+
+    The method is conformal prediction with normalized errors. The folds' estimators have seen fewer
+    images than the one that predicts, so radii are rather too large than too small; those who want
+    the guarantee of split conformal prediction give a `FrozenEstimator`, and images of their own.
+
+    The confidence is the share of errors, in `fit`, that would be less than `within_` if multiplied
+    as this keypoint's: the probability that it is found.
+
+    References
+    ----------
+    Papadopoulos, H., Gammerman, A. & Vovk, V. Normalized nonconformity measures for regression
+    conformal prediction. AIA (2008).
+
+    Lei, J. et al. Distribution-free predictive inference for regression. Journal of the American
+    Statistical Association 113, 1094-1111 (2018).
+
+    Examples
+    --------
+    >>> from skpose import PoseEstimator
+    >>> from skpose.conformal import ConformalPoseEstimator
+    >>> from skpose.datasets import make_poses
+    >>> from skpose.models import LEAP
+    >>> X, y = make_poses(30, image_size=32, random_state=0)
+    >>> small = PoseEstimator(LEAP(filters=4), max_epochs=1)
+    >>> estimator = ConformalPoseEstimator(small, cv=2, random_state=0).fit(X, y)
+    >>> keypoints, radius = estimator.predict(X, return_radius=True)
+    >>> radius.shape == y.shape[:2], bool((radius > 0).all())
+    (True, True)
+    """
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "coverage": [Interval(Real, 0, 1, closed="neither")],
+        "cv": [Interval(Integral, 2, None, closed="left"), HasMethods("split")],
+        "refit": ["boolean"],
+        "use_maps": ["boolean"],
+        "within": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        coverage: float = 0.9,
+        cv: Any = 5,
+        refit: bool = True,
+        use_maps: bool = False,
+        within: float | Literal["auto"] = "auto",
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.coverage = coverage
+        self.cv = cv
+        self.refit = refit
+        self.use_maps = use_maps
+        self.within = within
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @property
+    def skeleton(self) -> Skeleton | None:
+        """The bodyparts, as the estimator knows them."""
+        return Predictor(getattr(self, "estimator_", self.estimator)).skeleton
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Images,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        visibility: ArrayLike | None = None,
+    ) -> Self:
+        """Train an estimator on all images, and one for each fold without it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 images.
+        y : array-like of shape (n_samples, n_keypoints, 2)
+            (x, y) in pixels of X; NaN: not labelled, which does not count.
+        sample_weight, visibility : array-like, default=None
+            As `PoseEstimator.fit` takes them.
+        groups : array-like of shape (n_samples,), default=None
+            The video of each image, say: those of one group are in one fold.
+
+        Returns
+        -------
+        self : ConformalPoseEstimator
+        """
+        batch = ImageBatch.wrap(X)
+        y = check_keypoints(y, n_samples=len(batch), name="y")
+        if not self.refit:
+            check_is_fitted(self.estimator)
+        generator = check_random_state(self.random_state)
+        rows = np.flatnonzero(np.isfinite(y).any(axis=(1, 2)))
+        splits = self._split(rows, groups, int(generator.randint(_SEED_END)))
+        given = {"sample_weight": sample_weight, "groups": groups, "visibility": visibility}
+        seed = int(generator.randint(_SEED_END))
+        jobs = [
+            joblib.delayed(self._fit_fold)(i, batch, y, given, seed, *split)
+            for i, split in enumerate(splits)
+        ]
+        if not self._is_frozen and self.refit:
+            jobs.append(joblib.delayed(self._train)(batch, y, given, seed, rows))
+        found = joblib.Parallel(n_jobs=self.n_jobs)(jobs)
+        self.estimator_ = found.pop() if len(found) > len(splits) else self.estimator
+        self.n_keypoints_, self.image_shape_ = y.shape[1], tuple(batch.shape[1:])
+        self._learn(y, [test for _, test in splits], found)
+        return self
+
+    @property
+    def _is_frozen(self):
+        return isinstance(self.estimator, FrozenEstimator)
+
+    def _split(self, rows, groups, seed):
+        """Return the rows to train on and those to predict, for each fold."""
+        groups = None if groups is None else np.asarray(groups)[rows]
+        kind, n_units = "labelled images", len(rows)
+        if groups is not None:
+            kind, n_units = "groups with labels", len(np.unique(groups))
+        n_folds = self.cv if isinstance(self.cv, Integral) else self.cv.get_n_splits()
+        if n_units < n_folds:
+            raise ValueError(
+                f"There are {n_units} {kind}, too few for {n_folds} folds. Label more, or set cv "
+                f"to a smaller number."
+            )
+        splitter = self.cv
+        if isinstance(self.cv, Integral):
+            options = {"n_splits": self.cv, "shuffle": True, "random_state": seed}
+            splitter = KFold(**options) if groups is None else GroupKFold(**options)
+        return [(rows[a], rows[b]) for a, b in splitter.split(rows, groups=groups)]
+
+    def _train(self, batch, y, given, seed, rows):
+        """Train a clone on some of the images."""
+        template = PoseEstimator() if self.estimator is None else self.estimator
+        estimator = with_seed(clone(template), seed)
+        return fit_within(estimator, batch[rows], y[rows], options_of(rows, **given))
+
+    def _fit_fold(self, i, batch, y, given, seed, train, test):
+        """Return keypoints and clues of a fold, from an estimator that has not seen it."""
+        estimator = self.estimator
+        if not self._is_frozen:
+            tell(f"Fold {i + 1}: {len(train)} images to train on, {len(test)} kept.", self.verbose)
+            estimator = self._train(batch, y, given, seed, train)
+        return predict_with_clues(estimator, batch[test], self.use_maps)
+
+    def _learn(self, y, tests, found):
+        """Learn how errors go with clues, and how they are distributed then."""
+        self.folds_ = np.full(len(y), -1)
+        self.errors_, self.expected_errors_ = np.full((2, *y.shape[:2]), np.nan)
+        clues = np.zeros((*y.shape[:2], found[0][1].shape[2]))
+        for i, (test, (keypoints, told)) in enumerate(zip(tests, found, strict=True)):
+            self.folds_[test] = i
+            self.errors_[test] = keypoint_errors(y[test], keypoints)
+            clues[test] = told
+        if not np.isfinite(self.errors_).any():
+            raise ValueError(
+                "The estimator found none of the labelled keypoints, so it has no errors."
+            )
+        for i in range(len(tests)):
+            is_here = self.folds_ == i
+            others = np.where(is_here[:, np.newaxis], np.nan, self.errors_)
+            learnt = fit_difficulty(others, clues)
+            self.expected_errors_[is_here] = expected_errors(learnt, clues[is_here])
+        self.expected_errors_[np.isnan(self.errors_)] = np.nan
+        self.difficulty_ = fit_difficulty(self.errors_, clues)
+        size = typical_size(y)
+        self.within_ = self.within if self.within != "auto" else _WITHIN * size
+        if np.isnan(self.within_):
+            raise ValueError(
+                "No image has two labels, so the animal's size is not known: give within."
+            )
+
+    def predict(
+        self,
+        X: Images,
+        *,
+        return_confidence: bool = False,
+        return_radius: bool = False,
+        coverage: float | None = None,
+        batch_size: int | None = None,
+    ) -> Any:
+        """Find the bodyparts in images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 images.
+        return_confidence : bool, default=False
+            Whether to give the confidences too.
+        return_radius : bool, default=False
+            Whether to give the radii too.
+        coverage : float, default=None
+            The share of the true positions within them, if another one than in `fit`.
+        batch_size : int, default=None
+            How many images are looked at at a time. None: a number that is fast.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples, n_keypoints, 2)
+            (x, y) in pixels of X.
+        confidence : ndarray of shape (n_samples, n_keypoints)
+            Probability that the true position is within `within_` pixels. Only with
+            `return_confidence`.
+        radius : ndarray of shape (n_samples, n_keypoints)
+            Pixels; infinite where there were too few labels for the coverage, NaN where no
+            bodypart was found. Only with `return_radius`.
+        """
+        check_is_fitted(self)
+        coverage = self.coverage if coverage is None else coverage
+        if not 0 < coverage < 1:
+            raise ValueError(f"coverage must be between 0 and 1, but was {coverage!r}.")
+        if not (return_confidence or return_radius):
+            return Predictor(self.estimator_).predict(X, batch_size)[0]
+        keypoints, clues = predict_with_clues(self.estimator_, X, self.use_maps, batch_size)
+        expected = expected_errors(self.difficulty_, clues)
+        expected[np.isnan(keypoints).any(axis=2)] = np.nan
+        scores = Scores(self.errors_ / self.expected_errors_)
+        results = [keypoints]
+        if return_confidence:
+            shares = scores.shares_within(self.within_ / expected)
+            results.append(np.where(np.isnan(expected), 0.0, shares))
+        if return_radius:
+            results.append(expected * scores.quantiles(coverage))
+        return tuple(results)
+
+    def measure_coverage(self, coverage: ArrayLike) -> tuple[NDArray[np.float64], ...]:
+        """Tell which share of the positions in `fit` lies within radii that did not know them.
+
+        Parameters
+        ----------
+        coverage : float or array-like of shape (n_levels,)
+            The shares asked for.
+
+        Returns
+        -------
+        measured : ndarray of shape (n_levels, n_samples, n_keypoints)
+            1 where the position is within its radius, 0 where it is not, NaN: not labelled. Each
+            radius comes from the errors in the other folds.
+        radius : ndarray of shape (n_levels, n_samples, n_keypoints)
+            The radii, in pixels.
+        """
+        check_is_fitted(self)
+        levels = np.atleast_1d(np.asarray(coverage, dtype=np.float64))
+        if not ((levels > 0) & (levels < 1)).all():
+            raise ValueError(f"coverage must be between 0 and 1, but was {coverage!r}.")
+        radius = np.full((len(levels), *self.errors_.shape), np.nan)
+        for fold in np.unique(self.folds_[self.folds_ >= 0]):
+            is_here = self.folds_ == fold
+            scores = Scores((self.errors_ / self.expected_errors_)[~is_here])
+            for i, level in enumerate(levels):
+                radius[i, is_here] = self.expected_errors_[is_here] * scores.quantiles(level)
+        is_within = np.where(np.isnan(self.errors_), np.nan, self.errors_ <= radius)
+        return is_within, radius
+
+    @available_if(_draws_maps)
+    def predict_maps(self, X: Images) -> NDArray[np.float32]:
+        """Give the confidence maps of the keypoints; see `PoseEstimator.predict_maps`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 images.
+
+        Returns
+        -------
+        maps : ndarray of shape (n_samples, n_rows, n_columns, n_keypoints)
+        """
+        return Predictor(self.estimator_).predict_maps(X)
+
+    def image_roles(self, X: Images) -> NDArray[np.str_]:
+        """Tell which images the estimator has been trained on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 images.
+
+        Returns
+        -------
+        roles : ndarray of str of shape (n_samples,)
+            "training", "validation" or "new", as `PoseEstimator.image_roles` tells them.
+        """
+        check_is_fitted(self)
+        return Predictor(self.estimator_).image_roles(X)
+
+    @property
+    def training_digests_(self) -> NDArray[np.uint64] | None:
+        """Of the images that the estimator was trained on; None: not known."""
+        if not hasattr(self, "estimator_"):
+            raise AttributeError(f"This {type(self).__name__} is not fitted yet. Call fit first.")
+        return getattr(Predictor(self.estimator_).last, "training_digests_", None)
+
+    def fingerprint(self) -> str:
+        """Return a text that is the same for estimators that predict the same.
+
+        Returns
+        -------
+        fingerprint : str
+        """
+        check_is_fitted(self)
+        learnt = [self.errors_, self.expected_errors_, self.difficulty_, self.within_]
+        own = [self.coverage, self.use_maps, *learnt]
+        return joblib.hash([Predictor(self.estimator_).fingerprint(), own])
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "difficulty_")
