@@ -4,8 +4,16 @@ Displays work as scikit-learn's do: ``from_estimator`` or ``from_predictions`` c
 ``plot`` draws again. matplotlib is imported when something is drawn.
 """
 
+from skpose.plot._comparison import ComparisonDisplay
 from skpose.plot._keypoint_error import KeypointErrorDisplay
 from skpose.plot._pose import PoseDisplay
+from skpose.plot._reliability import ReliabilityDisplay
 from skpose.plot._training_history import TrainingHistoryDisplay
 
-__all__ = ["KeypointErrorDisplay", "PoseDisplay", "TrainingHistoryDisplay"]
+__all__ = [
+    "ComparisonDisplay",
+    "KeypointErrorDisplay",
+    "PoseDisplay",
+    "ReliabilityDisplay",
+    "TrainingHistoryDisplay",
+]
