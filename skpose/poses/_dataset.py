@@ -20,6 +20,7 @@ __all__ = [
     "check_poses",
     "from_numpy",
     "is_of_one",
+    "rows_of",
     "to_movement",
     "to_numpy",
 ]
@@ -38,6 +39,7 @@ def from_numpy(
     frames: ArrayLike | None = None,
     times: ArrayLike | None = None,
     frame_rate: float | None = None,
+    radius: ArrayLike | None = None,
 ) -> xr.Dataset:
     """Make a Dataset of poses from arrays.
 
@@ -59,13 +61,16 @@ def from_numpy(
         Time of each frame in seconds. None: by the frame rate.
     frame_rate : float, default=None
         Frames a second. None: not known, and ``time`` is the number of the frame.
+    radius : array-like of shape (n_frames, n_keypoints), default=None
+        Of each keypoint, in pixels, as `skpose.conformal.ConformalPoseEstimator` tells it; or of
+        shape (n_frames, n_individuals, n_keypoints). None: not known.
 
     Returns
     -------
     xarray.Dataset
         With ``position`` of shape (n_frames, 2, n_keypoints, n_individuals) and ``confidence`` of
-        shape (n_frames, n_keypoints, n_individuals). Its attributes tell ``time_unit``, "seconds"
-        or "frames", and ``fps`` where it is known.
+        shape (n_frames, n_keypoints, n_individuals), as ``radius`` is where it is known. Its
+        attributes tell ``time_unit``, "seconds" or "frames", and ``fps`` where it is known.
 
     Raises
     ------
@@ -89,6 +94,7 @@ def from_numpy(
     if keypoints.ndim == 3:
         keypoints = keypoints[:, np.newaxis]
         confidence = None if confidence is None else np.asarray(confidence)[:, np.newaxis]
+        radius = None if radius is None else np.asarray(radius)[:, np.newaxis]
     if keypoints.ndim != 4 or keypoints.shape[3] != 2:
         raise ValueError(
             "keypoints must have the shape (n_frames, n_keypoints, 2) or (n_frames, "
@@ -107,17 +113,23 @@ def from_numpy(
         ("frames", n_frames, frames),
     ):
         _check_unique(what, [str(value) for value in values], count)
-    confidence = np.asarray(confidence)
-    if confidence.shape != keypoints.shape[:3]:
-        raise ValueError(
-            f"confidence has the shape {confidence.shape}, but keypoints need "
-            f"{keypoints.shape[:3]} of it."
-        )
+    of_keypoints = {"confidence": np.asarray(confidence)}
+    if radius is not None:
+        of_keypoints["radius"] = np.asarray(radius)
+    for what, values in of_keypoints.items():
+        if values.shape != keypoints.shape[:3]:
+            raise ValueError(
+                f"{what} has the shape {values.shape}, but keypoints need {keypoints.shape[:3]} "
+                "of it."
+            )
     times, attributes = _time(frames, times, frame_rate)
     return xr.Dataset(
         {
             "position": (_DIMS, np.moveaxis(keypoints, (1, 2, 3), (3, 2, 1))),
-            "confidence": (("time", *_DIMS[2:]), np.moveaxis(confidence, 1, 2)),
+            **{
+                what: (("time", *_DIMS[2:]), np.moveaxis(values, 1, 2))
+                for what, values in of_keypoints.items()
+            },
         },
         coords={
             "time": times,
@@ -202,6 +214,18 @@ def _frames_of(poses):
         return times
     rate = poses.attrs.get("fps")
     return np.arange(len(times)) if rate is None else np.rint(times * rate).astype(np.int64)
+
+
+def rows_of(poses):
+    """Return x, y and confidence of poses that were checked, and the radius if it is known.
+
+    The shape is (n_frames, n_individuals, n_keypoints, 3), or 4.
+    """
+    keypoints, confidence = arrays_of(poses)
+    columns = [keypoints, confidence[..., np.newaxis]]
+    if "radius" in poses:
+        columns.append(poses["radius"].values.transpose(0, 2, 1)[..., np.newaxis])
+    return np.concatenate(columns, axis=3)
 
 
 def is_of_one(poses):

@@ -33,9 +33,9 @@ def read_poses(path: PathLike, *, frame_rate: float | None = None) -> xr.Dataset
     path : str or path-like
         ``.csv`` or ``.h5``: a table with DeepLabCut's columns, of one animal or of several.
         ``.npz``: the arrays ``keypoints``, ``confidence`` and, where there are such, ``names``,
-        ``frames``, ``times`` and ``individuals``. ``.nc``: netCDF, of movement too. ``.nwb``: NWB
-        with ndx-pose. ``.slp`` and ``.h5``: SLEAP's predictions, and what it exports for analysis.
-        ``.json``: COCO's results of one animal in each image.
+        ``frames``, ``times``, ``individuals`` and ``radius``. ``.nc``: netCDF, of movement too.
+        ``.nwb``: NWB with ndx-pose. ``.slp`` and ``.h5``: SLEAP's predictions, and what it exports
+        for analysis. ``.json``: COCO's results of one animal in each image.
     frame_rate : float, default=None
         Frames a second, to have ``time`` in seconds, which tables do not tell.
 
@@ -43,7 +43,8 @@ def read_poses(path: PathLike, *, frame_rate: float | None = None) -> xr.Dataset
     -------
     xarray.Dataset
         ``position`` (x, y in pixels; NaN where there is none) and ``confidence`` (NaN where the
-        file does not tell it) over time, keypoint and individual; see `skpose.poses`.
+        file does not tell it), and ``radius`` where the file has it, over time, keypoint and
+        individual; see `skpose.poses`.
 
     Raises
     ------
@@ -122,6 +123,7 @@ def _read_npz(path):
         else individuals,
         "frames": None if "frames" not in arrays else _as_numbers(arrays["frames"]),
         "times": arrays.get("times"),
+        "radius": arrays.get("radius"),
     }
 
 

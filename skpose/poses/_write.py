@@ -15,7 +15,7 @@ from skpose._sleap_files import is_analysis, is_own
 from skpose._types import PathLike, Rows
 from skpose.base import batch_slices
 from skpose.poses._coco_results import write_coco_results
-from skpose.poses._dataset import arrays_of, check_poses, from_numpy, is_of_one
+from skpose.poses._dataset import check_poses, from_numpy, is_of_one, rows_of
 from skpose.poses._netcdf import write_netcdf
 from skpose.poses._nwb import write_nwb
 from skpose.poses._pandas_hdf5 import is_table, write_table
@@ -60,6 +60,7 @@ _WHOLE = {
 }
 _SCORER = "skpose"
 _BLOCK = 4096  # frames that are converted at a time
+_WITH_RADIUS = len(COORDS) + 1
 
 
 def write_poses(
@@ -77,10 +78,11 @@ def write_poses(
         ``.csv`` or ``.h5``: a table with the columns of DeepLabCut (scorer, individuals where they
         have names, bodyparts, coords: x, y, likelihood) and the number of the frame as index; HDF5
         is laid out as ``pandas.read_hdf`` expects it. ``.npz``: the arrays ``keypoints``,
-        ``confidence``, ``names``, ``frames``, ``times`` and, where they have names,
-        ``individuals``. ``.nc``: netCDF, the Dataset as it is. ``.nwb``: NWB with ndx-pose, of one
-        individual. ``.slp``: predictions of SLEAP; ``.analysis.h5``: what SLEAP exports for
-        analysis. ``.json``: COCO's results, the number of the frame as ``image_id``.
+        ``confidence``, ``names``, ``frames``, ``times``, ``individuals`` where they have names, and
+        ``radius`` where it is known. ``.nc``: netCDF, the Dataset as it is. ``.nwb``: NWB
+        with ndx-pose, of one individual. ``.slp``: predictions of SLEAP; ``.analysis.h5``: what
+        SLEAP exports for analysis. ``.json``: COCO's results, the number of the frame as
+        ``image_id``.
     poses : xarray.Dataset
         What `skpose.poses.from_numpy`, `read_poses` and the functions that predict return, or a
         Dataset of movement.
@@ -112,7 +114,8 @@ def write_poses(
     -----
     Tables, SLEAP's files and COCO's results hold no times, only the numbers of frames; give
     `read_poses` the frame rate to have them again. NWB holds the times only. COCO's results hold no
-    names of bodyparts.
+    names of bodyparts. Radii are held by ``.npz`` and ``.nc`` alone: movement takes a fourth column
+    of a table for a third coordinate.
 
     Examples
     --------
@@ -132,10 +135,9 @@ def write_poses(
         with replacing(path, overwrite=overwrite) as temporary:
             _WHOLE[ending](temporary, poses, video)
         return path
-    keypoints, confidence = arrays_of(poses)
     return write_rows(
         path,
-        np.concatenate([keypoints, confidence[..., np.newaxis]], axis=3),
+        rows_of(poses),
         names=poses["keypoint"].values.tolist(),
         individuals=None if is_of_one(poses) else poses["individual"].values.tolist(),
         frames=poses["frame"].values,
@@ -192,7 +194,7 @@ def write_rows(
         The file; see `write_poses`.
     rows : array-like of shape (n_frames, ..., n_keypoints, 3)
         x, y and confidence; anything that can be sliced. With `individuals`, of shape (n_frames,
-        n_individuals, n_keypoints, 3).
+        n_individuals, n_keypoints, 3). A fourth value is the radius.
     names, individuals : sequence of str
         Of the bodyparts and of the individuals (None: there is one, without a name).
     frames : array-like of shape (n_frames,), default=None
@@ -216,6 +218,7 @@ def write_rows(
         poses = from_numpy(
             rows[..., :2],
             rows[..., 2],
+            radius=rows[..., 3] if rows.shape[-1] == _WITH_RADIUS else None,
             names=names,
             individuals=individuals,
             frames=frames,
@@ -223,6 +226,8 @@ def write_rows(
         )
         return write_poses(path, poses, video=video, overwrite=overwrite)
     table = _Table(rows, list(names), individuals, frames, times)
+    if ending_of(path) != ".npz":
+        table.forget_radius()
     write = {".csv": _write_csv, ".h5": _write_hdf5, ".npz": _write_npz}[ending_of(path)]
     with replacing(path, overwrite=overwrite) as temporary:
         write(temporary, table)
@@ -243,6 +248,15 @@ class _Table:
             places = [[str(name) for name in individuals], *places]
         self.columns = [[_SCORER], *places, list(COORDS)]
         self.levels = LEVELS if individuals is not None else (LEVELS[0], *LEVELS[2:])
+
+    @property
+    def n_values(self):
+        """Of each keypoint: x, y, confidence, and maybe a radius."""
+        return self.rows.shape[-1]
+
+    def forget_radius(self):
+        """Leave the columns that all programs know."""
+        self.rows = self.rows[..., : len(COORDS)]
 
     def blocks(self):
         """Yield (slice, ndarray of shape (n_rows, n_columns)), a part at a time."""
@@ -285,6 +299,8 @@ def _write_npz(path, table):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         _stream_array(archive, "keypoints", table, slice(0, 2), (*shape, 2))
         _stream_array(archive, "confidence", table, 2, shape)
+        if table.n_values == _WITH_RADIUS:
+            _stream_array(archive, "radius", table, 3, shape)
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w") as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
@@ -296,5 +312,5 @@ def _stream_array(archive, name, table, coords, shape):
     with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
         np.lib.format.write_array_header_2_0(file, head)
         for _, block in table.blocks():
-            block = block.reshape(len(block), -1, len(COORDS))[..., coords]
+            block = block.reshape(len(block), -1, table.n_values)[..., coords]
             file.write(np.ascontiguousarray(block).tobytes())

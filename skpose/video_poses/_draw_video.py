@@ -48,6 +48,7 @@ def draw_video(
     region: Region | None = None,
     skeleton: Skeleton | None = None,
     min_confidence: float = 0.2,
+    max_radius: float | None = None,
     trail: int = 0,
     cmap: str | Colormap | None = None,
     radius: float | None = None,
@@ -78,6 +79,9 @@ def draw_video(
         The bodyparts that lines connect, in the order of the poses. None: dots alone.
     min_confidence : float, default=0.2
         Keypoints of a lower confidence are not drawn.
+    max_radius : float, default=None
+        Where the poses tell a radius, it is drawn as a ring; keypoints of a larger one, in pixels
+        of the video, are not drawn. None: all are.
     trail : int, default=0
         Over how many frames a line that fades shows where each keypoint came from.
     cmap : str or matplotlib Colormap, default=None
@@ -135,12 +139,17 @@ def draw_video(
     PosixPath('labelled.mp4')
     """
     _check_settings(min_confidence=min_confidence, trail=trail, radius=radius, scale=scale)
+    if max_radius is not None and "radius" not in poses:
+        raise ValueError("max_radius is given, but the poses tell no radius.")
     check_output(
         out, what="Labelled videos", endings=(".mp4",), overwrite=overwrite, is_same=_is_mp4
     )
     _check_other(out, video)
     poses = check_poses(poses)
     points, confidence = _arrays(poses)
+    rings = _rings(poses, max_radius)
+    if max_radius is not None:
+        points = np.where(np.isnan(rings)[..., np.newaxis], np.nan, points)
     n_individuals, n_keypoints = points.shape[1:3]
     check_skeleton(skeleton, n_keypoints)
     X = open_video(video, n_channels=3, region=region)
@@ -172,8 +181,9 @@ def draw_video(
         write_mp4(temporary, image_size, _frame_rate(X, frames, poses)) as write,
         Progress(len(frames), name, unit="frames", verbose=verbose) as progress,
     ):
-        for image, (pose, opacity) in zip(images, drawn, strict=True):
-            overlay.draw(image, pose, opacity, history)
+        for i, (image, (pose, opacity)) in enumerate(zip(images, drawn, strict=True)):
+            ring = None if rings is None else rings[i] * scales.mean()
+            overlay.draw(image, pose, opacity, history, ring)
             history.append(pose)
             write(image)
             progress.advance(1)
@@ -211,6 +221,14 @@ def _arrays(poses):
     if np.isnan(confidence).all():
         confidence = np.broadcast_to(np.float32(1), confidence.shape)
     return points, confidence
+
+
+def _rings(poses, max_radius):
+    """Return radii (n_frames, n_individuals, n_keypoints) that may be drawn; None: not known."""
+    if "radius" not in poses:
+        return None
+    radius = poses["radius"].values.transpose(0, 2, 1)
+    return np.where(radius <= (np.inf if max_radius is None else max_radius), radius, np.nan)
 
 
 def _find_frames(X, frames):

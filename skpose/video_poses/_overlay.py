@@ -11,6 +11,7 @@ _SPREAD = 0.7  # by which OpenCV draws discs, and lines to each side, larger tha
 _FAR = 1 << 13  # pixels outside of the image beyond which nothing is drawn: integers would overflow
 _ANGLES = np.linspace(0, 2 * np.pi, 20, endpoint=False)
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+_N_OF_RING = 64  # corners of the rings that show a radius
 _OUTLINE_OPACITY = 0.5  # bright colours are seen on bright ground, too
 _TRAIL_OPACITY = 0.8  # where it is newest
 
@@ -47,7 +48,7 @@ class PoseOverlay:
         self._line_width = 0.7 * radius
         self._outline = max(0.3 * radius, 0.6)
 
-    def draw(self, frame, poses, opacity, trails=()):
+    def draw(self, frame, poses, opacity, trails=(), rings=None):
         """Draw poses over a frame, in place.
 
         Parameters
@@ -60,9 +61,13 @@ class PoseOverlay:
             0 to 1.
         trails : sequence of ndarray of shape (n_individuals, n_keypoints, 2)
             Where the keypoints were in the frames before, the oldest first; NaN: not known.
+        rings : ndarray of shape (n_individuals, n_keypoints), default=None
+            Radius of a ring around each, in pixels; NaN, and infinite: none.
         """
         poses = self._without_far(poses)
         self._draw_trails([*map(self._without_far, trails), poses])
+        if rings is not None:
+            self._draw_rings(poses, opacity, np.where(rings < _FAR, rings, np.nan))
         self._draw_edges(poses, opacity)
         self._draw_dots(poses, opacity)
         self._blend(frame)
@@ -76,6 +81,16 @@ class PoseOverlay:
             opacity = np.full(known.sum(), _TRAIL_OPACITY * (step + 1) / n_steps)
             colors = self._line_colors(*np.nonzero(known))
             self._lines(start[known], end[known], width, _paint(colors, opacity))
+
+    def _draw_rings(self, poses, opacity, rings):
+        known = ~np.isnan(poses).any(axis=2) & ~np.isnan(rings)
+        angles = np.linspace(0, 2 * np.pi, _N_OF_RING, endpoint=False)
+        circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        outlines = _fixed(poses[known][:, np.newaxis] + rings[known][:, None, None] * circle)
+        colors = _paint(self._colors[np.nonzero(known)[1]], opacity[known])
+        cv2 = self._cv2
+        for outline, color in zip(outlines, colors, strict=True):
+            cv2.polylines(self._layer, [outline], True, color, 1, cv2.LINE_AA, _SHIFT)
 
     def _draw_edges(self, poses, opacity):
         parent, child = self._edges.T

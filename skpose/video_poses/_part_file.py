@@ -35,6 +35,8 @@ class PartFile:
         is the same.
     n_keypoints : int
         Number of keypoints.
+    n_values : int, default=3
+        Numbers of each: x, y, confidence, and maybe a radius.
     resume : bool, default=True
         Whether to go on with a file that is there. False: replace it.
     interval : float, default=2.0
@@ -46,11 +48,11 @@ class PartFile:
         Number of frames that it has.
     """
 
-    def __init__(self, path, head, *, n_keypoints, resume=True, interval=2.0):
+    def __init__(self, path, head, *, n_keypoints, n_values=3, resume=True, interval=2.0):
         self.path = Path(path)
         self.interval = interval
-        self._shape = (n_keypoints, 3)
-        self._record = 12 * n_keypoints
+        self._shape = (n_keypoints, n_values)
+        self._record = 4 * n_keypoints * n_values
         encoded = json.dumps(head).encode("utf-8")
         self._offset = -(-(_START.size + len(encoded)) // _ALIGNMENT) * _ALIGNMENT
         self._file = open(self.path, "r+b" if self.path.exists() else "x+b")  # noqa: SIM115
@@ -90,7 +92,7 @@ class PartFile:
         if not resume:
             return 0
         found = json.loads(encoded)
-        differing = [key for key in head if found.get(key) != head[key]]
+        differing = [key for key in {**head, **found} if found.get(key) != head.get(key)]
         if differing:
             raise ValueError(
                 f"{self.path} is an unfinished prediction with another {' and '.join(differing)}. "
@@ -100,7 +102,7 @@ class PartFile:
         return max(0, min(n_done, (size - self._offset) // self._record))
 
     def append(self, poses):
-        """Add the poses of the next frames: ndarray of shape (n_frames, n_keypoints, 3)."""
+        """Add the poses of the next frames: ndarray of shape (n_frames, n_keypoints, n_values)."""
         with self._on_disk():
             self._file.write(np.ascontiguousarray(poses, dtype="<f4").tobytes())
         self.n_done += len(poses)
@@ -135,7 +137,7 @@ class PartFile:
         sync(self._file.fileno())
 
     def poses(self):
-        """Give all poses, mapped from the file: (n_done, n_keypoints, 3), float32."""
+        """Give all poses, mapped from the file: (n_done, n_keypoints, n_values), float32."""
         self._sync()
         if not self.n_done:
             return np.empty((0, *self._shape), dtype="<f4")

@@ -17,14 +17,14 @@ from skpose._predictor import Predictor
 from skpose._progress import Progress
 from skpose._types import PathLike, Region, Video
 from skpose.base import check_batch_size
-from skpose.poses import check_poses_path, from_numpy, write_rows
+from skpose.poses import check_poses_path, ending_of, from_numpy, write_rows
 from skpose.video import iterate_batches, open_video, timing
 from skpose.video_poses._part_file import PartFile
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["predict_video", "predict_videos"]
+__all__ = ["check_radius", "predict_video", "predict_videos"]
 
 _MOST_AHEAD = 4  # batches that are decoded and wait
 _MOST_BYTES_AHEAD = 2**28
@@ -39,6 +39,7 @@ def predict_video(
     batch_size: int | None = None,
     region: Region | None = None,
     step: int = 1,
+    with_radius: bool = False,
     overwrite: bool = False,
     resume: bool = True,
     verbose: int = 0,
@@ -54,6 +55,7 @@ def predict_video(
     batch_size: int | None = None,
     region: Region | None = None,
     step: int = 1,
+    with_radius: bool = False,
     overwrite: bool = False,
     resume: bool = True,
     verbose: int = 0,
@@ -68,6 +70,7 @@ def predict_video(
     batch_size: int | None = None,
     region: Region | None = None,
     step: int = 1,
+    with_radius: bool = False,
     overwrite: bool = False,
     resume: bool = True,
     verbose: int = 0,
@@ -93,6 +96,9 @@ def predict_video(
         The part of each frame of a file to look at, in pixels. None: all of it.
     step : int, default=1
         Look at every step-th frame of a file only.
+    with_radius : bool, default=False
+        Whether to find the radii too that a `skpose.conformal.ConformalPoseEstimator` tells. A file
+        of them ends in ``.npz`` or ``.nc``.
     overwrite : bool, default=False
         Whether `out` may exist; it is replaced when all frames are done.
     resume : bool, default=True
@@ -106,15 +112,18 @@ def predict_video(
     xarray.Dataset or pathlib.Path
         The poses, in memory: ``position`` (x, y in pixels of the video, whatever `region` is) and
         ``confidence`` (0..1; NaN from an estimator that does not tell it) over time, keypoint and
-        individual; see `skpose.poses`. With `out`, the path of the file.
+        individual; see `skpose.poses`; ``radius`` (pixels) with `with_radius`. With `out`, the path
+        of the file.
 
     Raises
     ------
     FileExistsError
         If `out` exists and `overwrite` is False, before any work.
+    TypeError
+        With `with_radius`, if the estimator tells no radii.
     ValueError
-        If the video cannot be read, or ``<out>.part`` belongs to another video, estimator or
-        settings.
+        If the video cannot be read, ``<out>.part`` belongs to another video, estimator or settings,
+        or a file cannot hold radii.
 
     See Also
     --------
@@ -138,17 +147,22 @@ def predict_video(
         out = check_poses_path(out, overwrite=overwrite)
     batch_size = check_batch_size(batch_size)
     predictor = Predictor(estimator)
+    if with_radius:
+        check_radius(predictor, out)
     X = open_video(video, n_channels=predictor.n_channels, region=region, step=step)
     names = predictor.names(lambda: X[0])
-    run = _Run(predictor, X, batch_size, offset=(region or (0, 0))[:2], verbose=verbose)
+    offset, n_values = (region or (0, 0))[:2], 4 if with_radius else 3
+    run = _Run(predictor, X, batch_size, offset=offset, n_values=n_values, verbose=verbose)
     if out is None:
-        poses = np.empty((len(X), len(names), 3), dtype=np.float32)
+        poses = np.empty((len(X), len(names), n_values), dtype=np.float32)
         run.predict(_filler(poses), n_done=0)
-        return from_numpy(poses[..., :2], poses[..., 2], names=names, **timing(X))
+        radius = poses[..., 3] if with_radius else None
+        return from_numpy(poses[..., :2], poses[..., 2], names=names, radius=radius, **timing(X))
     is_file = hasattr(X, "path")
-    head = _head(predictor, getattr(X, "path", X), region, step, names)
-    part = _with_suffix(out, ".part")
-    part = PartFile(part, head, n_keypoints=len(names), resume=resume and is_file)
+    asked = {"region": region, "step": step, "with_radius": with_radius}
+    head = _head(predictor, getattr(X, "path", X), names, **asked)
+    sizes = {"n_keypoints": len(names), "n_values": n_values}
+    part = PartFile(_with_suffix(out, ".part"), head, **sizes, resume=resume and is_file)
     with part:
         _predict_into(part, run)
         when = timing(X)
@@ -163,6 +177,35 @@ def predict_video(
         )
     part.remove()
     return out
+
+
+def check_radius(predictor: Predictor, out: PathLike | None) -> None:
+    """Check that an estimator tells radii, and that a file can hold them, before any work starts.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        The estimator.
+    out : path-like or None
+        The file; None: there is none.
+
+    Raises
+    ------
+    TypeError
+        If the estimator tells no radii.
+    ValueError
+        If the file cannot hold them.
+    """
+    if not predictor.tells("radius"):
+        raise TypeError(
+            f"A {type(predictor.last).__name__} tells no radii. A ConformalPoseEstimator does; see "
+            "skpose.conformal."
+        )
+    if out is not None and ending_of(out) not in (".npz", ".nc"):
+        raise ValueError(
+            f"{out} cannot hold radii: other programs take a fourth column of a table for a third "
+            "coordinate. End it in .nc or .npz."
+        )
 
 
 def _filler(array):
@@ -201,6 +244,7 @@ def predict_videos(
     batch_size: int | None = None,
     region: Region | None = None,
     step: int = 1,
+    with_radius: bool = False,
     overwrite: bool = False,
     resume: bool = True,
     verbose: int = 0,
@@ -227,6 +271,8 @@ def predict_videos(
         The part of each frame to look at, in pixels. None: all of it.
     step : int, default=1
         Look at every step-th frame only.
+    with_radius : bool, default=False
+        Whether to find the radii too, as in `predict_video`.
     overwrite : bool, default=False
         Whether the files may exist.
     resume : bool, default=True
@@ -251,26 +297,45 @@ def predict_videos(
     --------
     predict_video : One video.
     """
-    paths = [Path(path) for path in paths]
-    outs = _check_outs(paths, Path(out), ending, overwrite=overwrite, resume=resume)
+    videos = [Path(path) for path in paths]
+    outs = _choose_outs(videos, Path(out), ending)
     options = {"batch_size": batch_size, "region": region, "step": step, "verbose": verbose}
+    options["with_radius"] = with_radius
     options |= {"overwrite": overwrite, "resume": resume}
+    return predict_each([estimator] * len(videos), videos, outs, n_jobs=n_jobs, options=options)
+
+
+def predict_each(
+    estimators: Sequence[Any],
+    paths: Sequence[Path],
+    outs: Sequence[Path],
+    *,
+    n_jobs: int | None,
+    options: dict[str, Any],
+) -> list[Path]:
+    """Predict videos into files of one folder; what an earlier run has finished stays as it is."""
+    folder = outs[0].parent if len(outs) else Path()
+    folder.mkdir(parents=True, exist_ok=True)
+    for out in outs:
+        if not (options["resume"] and _with_suffix(out, ".done").exists()):
+            check_poses_path(out, overwrite=options["overwrite"])
     failures = joblib.Parallel(n_jobs=n_jobs)(
         joblib.delayed(_predict_one)(estimator, path, out, options)
-        for path, out in zip(paths, outs, strict=True)
+        for estimator, path, out in zip(estimators, paths, outs, strict=True)
     )
     failures = [failure for failure in failures if failure]
     if failures:
         raise ValueError(
             f"{len(failures)} of {len(paths)} videos could not be predicted, the others are in "
-            f"{out}: " + "; ".join(failures)
+            f"{folder}: " + "; ".join(failures)
         )
-    for path in outs:
-        _with_suffix(path, ".done").unlink(missing_ok=True)
-    return outs
+    for out in outs:
+        _with_suffix(out, ".done").unlink(missing_ok=True)
+    return list(outs)
 
 
-def _check_outs(paths, folder, ending, *, overwrite, resume):
+def _choose_outs(paths, folder, ending):
+    """Return the file of each video, once names and videos are checked."""
     if ending not in (".csv", ".h5", ".npz"):
         raise ValueError(f"ending must be '.csv', '.h5' or '.npz', but was {ending!r}.")
     outs = [folder / f"{path.stem}{ending}" for path in paths]
@@ -286,10 +351,6 @@ def _check_outs(paths, folder, ending, *, overwrite, resume):
             f"{len(missing)} of {len(paths)} videos do not exist: {', '.join(missing[:5])}"
             f"{', ...' if len(missing) > 5 else ''}."
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    for out in outs:
-        if not (resume and _with_suffix(out, ".done").exists()):
-            check_poses_path(out, overwrite=overwrite)
     return outs
 
 
@@ -299,7 +360,8 @@ def _predict_one(estimator, path, out, options):
     try:
         predictor = Predictor(estimator)
         names = predictor.names(lambda: open_video(path, n_channels=predictor.n_channels)[0])
-        head = _head(predictor, path, options["region"], options["step"], names)
+        asked = {name: options[name] for name in ("region", "step", "with_radius")}
+        head = _head(predictor, path, names, **asked)
         if done.exists() and options["resume"] and done.read_text() == _record(head, out):
             return None
         done.unlink(missing_ok=True)
@@ -316,7 +378,7 @@ def _record(head, out):
     return json.dumps([head, status and [status.st_size, status.st_mtime_ns]])
 
 
-def _head(predictor, path, region, step, names):
+def _head(predictor, path, names, *, region, step, with_radius):
     """Say what poses belong to, in plain types; frames in place of a path tell their shape."""
     if hasattr(path, "shape"):
         video = list(path.shape)
@@ -329,6 +391,7 @@ def _head(predictor, path, region, step, names):
         "region": None if region is None else [int(n) for n in region],
         "step": int(step),
         "names": list(names),
+        **({"radius": True} if with_radius else {}),
     }
 
 
@@ -339,11 +402,12 @@ def _with_suffix(path, suffix):
 class _Run:
     """Frames are decoded in a thread, predicted in the caller's, and written in another."""
 
-    def __init__(self, predictor, X, batch_size, *, offset, verbose):
+    def __init__(self, predictor, X, batch_size, *, offset, n_values, verbose):
         self.predictor = predictor
         self.X = X
         self.batch_size = batch_size
         self.offset = np.asarray(offset)
+        self.n_values = n_values
         self.verbose = verbose
 
     def predict(self, write, *, n_done):
@@ -370,9 +434,11 @@ class _Run:
             yield images
 
     def _poses(self, images):
-        keypoints, confidence = self.predictor.predict(images, self.batch_size)
-        poses = np.full((*keypoints.shape[:2], 3), np.nan, dtype=np.float32)
-        poses[..., :2] = keypoints + self.offset
-        if confidence is not None:
-            poses[..., 2] = confidence
+        other = "radius" if self.n_values > 3 else None
+        found = self.predictor.predict_with(other, images, self.batch_size)
+        poses = np.full((*found[0].shape[:2], self.n_values), np.nan, dtype=np.float32)
+        poses[..., :2] = found[0] + self.offset
+        for i, values in enumerate(found[1 : self.n_values - 1], 2):
+            if values is not None:
+                poses[..., i] = values
         return poses
