@@ -18,7 +18,10 @@ def _public_objects():
     for package in (
         "augment",
         "baseline",
+        "comparison",
+        "conformal",
         "datasets",
+        "ensemble",
         "estimator",
         "individuals",
         "layers",
@@ -30,7 +33,9 @@ def _public_objects():
         "sampling",
         "skeleton",
         "targets",
+        "two_stage",
         "video",
+        "video_poses",
     ):
         module = importlib.import_module(f"skpose.{package}")
         for name in module.__all__:

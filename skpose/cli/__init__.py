@@ -7,12 +7,14 @@ import threading
 
 import click
 
+from skpose.cli._calibrate import calibrate
 from skpose.cli._check import check
 from skpose.cli._compare import compare
 from skpose.cli._convert import convert
 from skpose.cli._demo import demo
 from skpose.cli._draw import draw
 from skpose.cli._edit import edit, split
+from skpose.cli._ensemble import ensemble
 from skpose.cli._errors import explain
 from skpose.cli._evaluate import evaluate
 from skpose.cli._export import export
@@ -90,6 +92,8 @@ for _command in (
     edit,
     split,
     train,
+    ensemble,
+    calibrate,
     evaluate,
     predict,
     draw,

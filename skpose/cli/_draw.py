@@ -7,7 +7,7 @@ import numpy as np
 
 from skpose.cli._shared import REGION, check_free, refuse
 
-_OF_VIDEOS = {"--trail", "--region", "--scale", "--radius"}
+_OF_VIDEOS = {"--trail", "--region", "--scale", "--radius", "--max-radius"}
 
 
 @click.command()
@@ -33,6 +33,12 @@ _OF_VIDEOS = {"--trail", "--region", "--scale", "--radius"}
     help="Keypoints of a lower confidence are not drawn.",
 )
 @click.option(
+    "--max-radius",
+    type=click.FloatRange(0, min_open=True),
+    help="Keypoints of a larger radius are not drawn, in pixels of the video; see predict "
+    "--with-radius.",
+)
+@click.option(
     "--trail",
     type=click.IntRange(0),
     default=0,
@@ -56,8 +62,8 @@ _OF_VIDEOS = {"--trail", "--region", "--scale", "--radius"}
 def draw(video, poses, out, skeleton, start, stop, **options):
     """Draw POSES over VIDEO.
 
-    POSES is what `skpose predict` wrote of the same video (.csv, .h5 or .npz), or a table of
-    DeepLabCut's. Only frames that have poses are written.
+    POSES is what `skpose predict` wrote of the same video (.csv, .h5, .npz or .nc), or a table
+    of DeepLabCut's. Only frames that have poses are written. Radii are drawn as rings.
 
     VIDEO may also be the annotation set (.h5) that was predicted. Then twelve of its images are
     drawn, with labels as rings, into one picture.

@@ -76,10 +76,9 @@ def _describe_model(path):
     predictor = Predictor(model)
     last, steps = predictor.last, predictor.steps
     rows = {"steps before": ", ".join(map(_repr_of, steps))}
-    parts = {"": last}
-    if hasattr(last, "coarse_"):  # of two stages
-        parts = {"coarse ": Predictor(last.coarse_).last, "fine ": Predictor(last.fine_).last}
-    for name, part in parts.items():
+    if hasattr(last, "measure_coverage"):
+        rows |= _coverage_of(last)
+    for name, part in _parts_of(last).items():
         if hasattr(part, "architecture_"):
             rows |= {f"{name}{key}": text for key, text in _training_of(part).items()}
     if getattr(last, "n_bits_", 32) < 32:
@@ -92,6 +91,31 @@ def _describe_model(path):
         versions = versions_of(path)
         rows["written by"] = ", ".join(f"{name} {number}" for name, number in versions.items())
     return type(last).__name__, rows
+
+
+def _parts_of(estimator):
+    """Return the estimators that one is made of, by what they are called."""
+    from skpose._predictor import Predictor
+
+    if hasattr(estimator, "coarse_"):  # of two stages
+        parts = {"coarse ": estimator.coarse_, "fine ": estimator.fine_}
+    elif hasattr(estimator, "estimators_"):  # an ensemble
+        parts = {f"{i}: ": part for i, part in enumerate(estimator.estimators_)}
+    elif hasattr(estimator, "estimator_"):  # calibrated
+        parts = {"": estimator.estimator_}
+    else:
+        return {"": estimator}
+    return {name: Predictor(part).last for name, part in parts.items()}
+
+
+def _coverage_of(estimator):
+    """Say what the radii of a calibrated estimator hold."""
+    is_within, radius = estimator.measure_coverage(estimator.coverage)
+    return {
+        "radius": f"holds {estimator.coverage:.0%} of the true positions; measured "
+        f"{np.nanmean(is_within):.0%}, {np.nanmedian(radius):.3g} px in the median",
+        "confidence": f"is the probability of an error within {estimator.within_:.3g} px",
+    }
 
 
 def _training_of(estimator):

@@ -9,7 +9,7 @@ from skpose.cli._shared import REGION, refuse
 
 _IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
 _SETS = {".h5", ".hdf5"}
-_OF_VIDEOS = {"--region", "--step", "--jobs", "--format", "--no-resume"}
+_OF_VIDEOS = {"--region", "--step", "--jobs", "--format", "--no-resume", "--members"}
 
 
 @click.command()
@@ -38,10 +38,22 @@ _OF_VIDEOS = {"--region", "--step", "--jobs", "--format", "--no-resume"}
     type=REGION,
     help="The part of each frame to look at, in pixels. Poses are in those of the whole frame.",
 )
+@click.option(
+    "--with-radius",
+    is_flag=True,
+    help="Find the radii too that hold a given share of the true positions, with a model that "
+    "`skpose calibrate` has made; --out ends in .npz or .nc.",
+)
+@click.option(
+    "--members",
+    is_flag=True,
+    help="Of an ensemble: a table for each of its models, in the folder --out, as Ensemble Kalman "
+    "Smoothing takes them.",
+)
 @click.option("--jobs", "-j", type=int, help="Number of processes, for several videos.")
 @click.option("--no-resume", is_flag=True, help="Start videos anew that a stopped run had begun.")
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
-def predict(model_file, inputs, out, ending, batch_size, jobs, no_resume, **options):
+def predict(model_file, inputs, out, ending, batch_size, jobs, no_resume, members, **options):
     """Find the bodyparts in INPUTS with MODEL_FILE.
 
     INPUTS are videos, image files, or one annotation set (.h5) of which every frame is taken. A run
@@ -50,10 +62,11 @@ def predict(model_file, inputs, out, ending, batch_size, jobs, no_resume, **opti
     endings = {path.suffix.lower() for path in inputs}
     if not endings & (_IMAGES | _SETS):
         options |= {"batch_size": batch_size, "resume": not no_resume}
-        _predict_videos(model_file, inputs, out, f".{ending}", jobs, options)
+        work = _predict_members if members else _predict_videos
+        work(model_file, inputs, out, f".{ending}", jobs, options)
     elif endings <= _IMAGES or (len(inputs) == 1 and endings <= _SETS):
         refuse(_OF_VIDEOS, "to images, only to videos")
-        _predict_images(model_file, inputs, out, batch_size, options["overwrite"])
+        _predict_images(model_file, inputs, out, batch_size, options)
     else:
         raise click.UsageError("Give videos alone, images alone, or one annotation set.")
 
@@ -78,15 +91,35 @@ def _predict_videos(model_file, paths, out, ending, jobs, options):
     click.echo(f"The poses are in {out}")
 
 
-def _predict_images(model_file, paths, out, batch_size, overwrite):
+def _predict_members(model_file, paths, out, ending, jobs, options):
+    import skpose
+    from skpose.ensemble import PoseEnsemble
+    from skpose.video_poses import predict_members
+
+    refuse({"--with-radius"}, "to --members")
+    ensemble = skpose.load(model_file)
+    if not isinstance(ensemble, PoseEnsemble):
+        raise click.UsageError(f"{model_file} is a {type(ensemble).__name__}, not an ensemble.")
+    del options["with_radius"]
+    for path in paths:
+        options |= {"ending": ending, "n_jobs": jobs}
+        predict_members(ensemble, path, out=out, verbose=1, **options)
+    click.echo(f"The poses of {len(ensemble.estimators_)} models are in {out}")
+
+
+def _predict_images(model_file, paths, out, batch_size, options):
     import skpose
     from skpose._predictor import Predictor
     from skpose.datasets import ImageFiles, read_annotations
     from skpose.poses import check_poses_path, from_numpy, write_poses
+    from skpose.video_poses import check_radius
 
+    overwrite = options["overwrite"]
     check_poses_path(out, overwrite=overwrite)
     estimator = skpose.load(model_file)
     predictor = Predictor(estimator)
+    if options["with_radius"]:
+        check_radius(predictor, out)
     if paths[0].suffix.lower() in _SETS:
         n_channels = predictor.n_channels_fitted
         data = read_annotations(paths[0], labelled="all", frames="all", n_channels=n_channels)
@@ -94,11 +127,11 @@ def _predict_images(model_file, paths, out, batch_size, overwrite):
     else:
         X = ImageFiles(paths, n_channels=predictor.n_channels)
         frames = [str(path) for path in paths]
-    keypoints, confidence = predictor.predict(X, batch_size)
+    what = "radius" if options["with_radius"] else None
+    keypoints, confidence, radius = predictor.predict_with(what, X, batch_size)
     names = predictor.names(lambda: X[0])
-    write_poses(
-        out, from_numpy(keypoints, confidence, names=names, frames=frames), overwrite=overwrite
-    )
+    poses = from_numpy(keypoints, confidence, names=names, frames=frames, radius=radius)
+    write_poses(out, poses, overwrite=overwrite)
     click.echo(f"{len(keypoints)} frames{_mean_confidence(confidence)}, are in {out}")
 
 
