@@ -4,15 +4,55 @@ from pathlib import Path
 import tempfile
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skpose._predictor import Predictor
+from skpose._types import Images
 from skpose.estimator import PoseEstimator
 from skpose.runtime import ExportedPoseEstimator
+from skpose.saving import check_model_path
 
-__all__ = ["export_within", "fit_within", "innermost", "options_of", "with_seed"]
+__all__ = [
+    "InnerRolesMixin",
+    "check_export_path",
+    "export_within",
+    "fit_within",
+    "innermost",
+    "options_of",
+    "with_seed",
+]
+
+
+class InnerRolesMixin:
+    """Which images have been seen, as the fitted estimator tells that `_inner` names."""
+
+    _inner: str
+
+    def image_roles(self, X: Images) -> NDArray[np.str_]:
+        """Tell which images the estimator has been trained on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, n_channels)
+            uint8 images.
+
+        Returns
+        -------
+        roles : ndarray of str of shape (n_samples,)
+            "training", "validation" or "new", as `PoseEstimator.image_roles` tells them.
+        """
+        check_is_fitted(self)
+        return Predictor(getattr(self, self._inner)).last.image_roles(X)
+
+    @property
+    def training_digests_(self) -> NDArray[np.uint64] | None:
+        """Of the images that the estimator was trained on; None: not known."""
+        if not hasattr(self, self._inner):
+            raise AttributeError(f"This {type(self).__name__} is not fitted yet. Call fit first.")
+        return getattr(Predictor(getattr(self, self._inner)).last, "training_digests_", None)
 
 
 def innermost(estimator):
@@ -56,6 +96,13 @@ def fit_within(estimator, X, y, options):
     if isinstance(estimator, Pipeline) and not get_config()["enable_metadata_routing"]:
         options = {f"{estimator.steps[-1][0]}__{name}": value for name, value in options.items()}
     return estimator.fit(X, y, **options)
+
+
+def check_export_path(path, *, overwrite):
+    """Check that several networks can be exported to a file of this name."""
+    if Path(path).suffix == ".onnx":
+        raise ValueError(f"{path}: an ONNX file holds one network. End it in .skpose.")
+    check_model_path(path, overwrite=overwrite)
 
 
 def export_within(estimator, name, calibration=None):

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skpose._boxes import typical_size
 from skpose._messages import tell
-from skpose._meta_estimators import fit_within, options_of, with_seed
+from skpose._meta_estimators import InnerRolesMixin, fit_within, options_of, with_seed
 from skpose._predictor import KeypointRegressorMixin, Predictor
 from skpose._types import Images, RandomState
 from skpose.base import HasMethods, Interval, StrOptions, check_keypoints, fit_context
@@ -39,7 +39,7 @@ def _draws_maps(self):
     return hasattr(Predictor(getattr(self, "estimator_", self.estimator)).last, "predict_maps")
 
 
-class ConformalPoseEstimator(KeypointRegressorMixin, BaseEstimator):
+class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstimator):
     """Poses, and for each keypoint of each frame a radius that holds a share of the true positions.
 
     The images are divided into folds, and the errors in each are those of an estimator that was
@@ -137,6 +137,7 @@ class ConformalPoseEstimator(KeypointRegressorMixin, BaseEstimator):
     (True, True)
     """
 
+    _inner = "estimator_"
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"]), None],
         "coverage": [Interval(Real, 0, 1, closed="neither")],
@@ -384,29 +385,6 @@ class ConformalPoseEstimator(KeypointRegressorMixin, BaseEstimator):
         maps : ndarray of shape (n_samples, n_rows, n_columns, n_keypoints)
         """
         return Predictor(self.estimator_).predict_maps(X)
-
-    def image_roles(self, X: Images) -> NDArray[np.str_]:
-        """Tell which images the estimator has been trained on.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width, n_channels)
-            uint8 images.
-
-        Returns
-        -------
-        roles : ndarray of str of shape (n_samples,)
-            "training", "validation" or "new", as `PoseEstimator.image_roles` tells them.
-        """
-        check_is_fitted(self)
-        return Predictor(self.estimator_).image_roles(X)
-
-    @property
-    def training_digests_(self) -> NDArray[np.uint64] | None:
-        """Of the images that the estimator was trained on; None: not known."""
-        if not hasattr(self, "estimator_"):
-            raise AttributeError(f"This {type(self).__name__} is not fitted yet. Call fit first.")
-        return getattr(Predictor(self.estimator_).last, "training_digests_", None)
 
     def fingerprint(self) -> str:
         """Return a text that is the same for estimators that predict the same.

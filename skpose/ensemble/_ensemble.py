@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 import copy
 from numbers import Integral
-from pathlib import Path
 from typing import Any, Self
 
 import joblib
@@ -17,7 +16,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skpose._boxes import typical_size
 from skpose._messages import tell
-from skpose._meta_estimators import export_within, fit_within, innermost, options_of, with_seed
+from skpose._meta_estimators import (
+    check_export_path,
+    export_within,
+    fit_within,
+    innermost,
+    options_of,
+    with_seed,
+)
 from skpose._predictor import KeypointRegressorMixin, Predictor
 from skpose._types import Images, PathLike, RandomState
 from skpose.base import HasMethods, Interval, batch_slices, check_keypoints, fit_context
@@ -25,7 +31,7 @@ from skpose.ensemble._robust import robust_mean, spread
 from skpose.ensemble._views import make_views
 from skpose.estimator import PoseEstimator
 from skpose.preprocessing import ImageBatch
-from skpose.saving import check_model_path, save
+from skpose.saving import save
 from skpose.skeleton import Skeleton
 
 __all__ = ["PoseEnsemble"]
@@ -424,9 +430,7 @@ class PoseEnsemble(KeypointRegressorMixin, BaseEstimator):
             If `path` ends in ``.onnx``: such a file holds one network.
         """
         check_is_fitted(self)
-        if Path(path).suffix == ".onnx":
-            raise ValueError(f"{path}: an ONNX file holds one network. End it in .skpose.")
-        check_model_path(path, overwrite=overwrite)
+        check_export_path(path, overwrite=overwrite)
         exported = copy.copy(self).set_params(estimator=None)
         exported.estimators_ = [
             export_within(estimator, f"estimators_[{i}]", calibration)

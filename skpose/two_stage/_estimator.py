@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from numbers import Real
-from pathlib import Path
 from typing import Any, Literal, Self, overload
 
 import joblib
@@ -16,7 +15,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skpose._boxes import box_sides, typical_size
 from skpose._messages import tell
-from skpose._meta_estimators import export_within, fit_within, options_of, with_seed
+from skpose._meta_estimators import (
+    InnerRolesMixin,
+    check_export_path,
+    export_within,
+    fit_within,
+    options_of,
+    with_seed,
+)
 from skpose._predictor import KeypointRegressorMixin, Predictor
 from skpose._types import Images, ImageSize, PathLike, RandomState
 from skpose.base import (
@@ -37,7 +43,7 @@ from skpose.preprocessing import (
     crop_size,
 )
 from skpose.runtime import ExportedPoseEstimator
-from skpose.saving import check_model_path, save
+from skpose.saving import save
 from skpose.skeleton import Skeleton
 from skpose.two_stage._stages import go_on_with, save_within
 
@@ -50,7 +56,7 @@ _AT_ONCE = 8  # frames that are held in memory at full size
 _SEED_END = 2**31 - 1
 
 
-class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
+class TwoStageEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstimator):
     """Poses in large frames: where the animal is, in a small image, then its pose in a crop.
 
     A frame that is much larger than the animal costs a network most of its time on what is not the
@@ -136,6 +142,7 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
     True
     """
 
+    _inner = "fine_"
     _parameter_constraints: dict = {
         "coarse": [HasMethods(["fit", "predict"]), None],
         "fine": [HasMethods(["fit", "predict"]), None],
@@ -348,29 +355,6 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
         middles[~is_found] = (width - 1) / 2, (height - 1) / 2
         return middles, sure, is_found
 
-    def image_roles(self, X: Images) -> NDArray[np.str_]:
-        """Tell which frames the second estimator has been trained on.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width, n_channels)
-            uint8 frames.
-
-        Returns
-        -------
-        roles : ndarray of str of shape (n_samples,)
-            "training", "validation" or "new", as `PoseEstimator.image_roles` tells them.
-        """
-        check_is_fitted(self)
-        return Predictor(self.fine_).last.image_roles(X)
-
-    @property
-    def training_digests_(self) -> NDArray[np.uint64] | None:
-        """Of the images that the second estimator was trained on; None: not known."""
-        if not hasattr(self, "fine_"):
-            raise AttributeError(f"This {type(self).__name__} is not fitted yet. Call fit first.")
-        return getattr(Predictor(self.fine_).last, "training_digests_", None)
-
     def fingerprint(self) -> str:
         """Return a text that is the same for estimators that predict the same.
 
@@ -415,9 +399,7 @@ class TwoStageEstimator(KeypointRegressorMixin, BaseEstimator):
             If `path` ends in ``.onnx``: such a file holds one network.
         """
         check_is_fitted(self)
-        if Path(path).suffix == ".onnx":
-            raise ValueError(f"{path}: an ONNX file holds one network, not two. End it in .skpose.")
-        check_model_path(path, overwrite=overwrite)
+        check_export_path(path, overwrite=overwrite)
         exported = copy.copy(self).set_params(coarse=None, fine=None)
         small = crops = None
         if calibration is not None:

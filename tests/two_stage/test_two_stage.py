@@ -347,7 +347,7 @@ def test_frames_of_another_size_are_refused_by_what_was_exported(exported):
 
 
 def test_what_cannot_be_exported(poses, dots, tmp_path):
-    with pytest.raises(ValueError, match=r"holds one network, not two. End it in \.skpose"):
+    with pytest.raises(ValueError, match=r"holds one network. End it in \.skpose"):
         poses[2].export(tmp_path / "two.onnx")
     with pytest.raises(TypeError, match="`coarse` is a Middle"):
         fitted(*dots).export(tmp_path / "two.skpose")
