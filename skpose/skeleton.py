@@ -415,9 +415,10 @@ def _mirror(name, names):
 def _agree(claims, names):
     """Pair the bodyparts so that each pair is claimed by at least one of the two.
 
-    A claim that only its partner's silence contradicts stays for `Skeleton` to refuse. In a longer
-    chain of contradictions the pairing is settled from its ends, where there is no choice. If that
-    leaves a bodypart alone, no pairing or more than one agrees, and the claims stay as they are.
+    Where one bodypart names a partner that names nobody, nothing is changed, and `Skeleton` refuses
+    it. Where several contradict each other, those at the ends of the chain are paired first, since
+    they can have one partner only. If a bodypart is left over then, there is no pairing, or more
+    than one, and nothing is changed.
     """
     swaps = np.full_like(claims, -1)
     neighbours = {i: set() for i in range(len(claims))}

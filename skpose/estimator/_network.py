@@ -117,10 +117,11 @@ class PoseNetwork(keras.Model):
 
 
 def _without_other_maps(network, n_keypoints):
-    """Give a function of images that computes no last maps but the keypoints' own, the first ones.
+    """Return a function that computes the keypoints' maps of images, and no maps of the graph.
 
-    Where the network ends with a convolution, as most do, those of the posture graph, which only
-    training needs, are half of its work.
+    The keypoints' maps are the first ones of the network's last output. Only training needs those
+    of the posture graph, which are half of the work of a network's last convolution. Where
+    a network does not end with a convolution, all maps are computed, and the first are returned.
     """
     last = keras.tree.flatten(network.outputs)[-1]
     layer = next((layer for layer in network.layers if _is_convolution_to(last, layer)), None)

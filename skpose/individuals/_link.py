@@ -215,8 +215,9 @@ class Linker:
 class _Individual:
     """Where an individual is, and how it moves.
 
-    Where it was seen alone, that is where it is. The parts of a blob of several tell little: there
-    it is taken to move on much as before, or those that pass each other would seem to turn round.
+    A blob of its own tells its position. Where several individuals touch, and make one blob that is
+    divided among them, a part tells little: there it is expected to move on as before. Otherwise
+    two that pass each other would seem to turn round.
     """
 
     def __init__(self, number, frame, position, blob):

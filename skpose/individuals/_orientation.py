@@ -31,9 +31,9 @@ def resolve_angles(tracks: pd.DataFrame) -> pd.DataFrame:
 
     Notes
     -----
-    The front of an individual that never moves, or moves backwards or sideways as often as
-    forwards, stays a guess; in that it does not turn by half from one frame to the next. NaN angles
-    stay NaN.
+    The front of an individual that never moves, or that moves backwards or sideways as often as
+    forwards, is a guess. Even then it stays the same from frame to frame, and does not jump to the
+    other end. NaN angles stay NaN.
 
     Examples
     --------

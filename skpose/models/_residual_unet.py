@@ -41,8 +41,8 @@ class ResidualUNet(Architecture):
     residual blocks [2]_ follows, without normalisation: the second convolution of each block starts
     with small weights, so that a block is close to the identity at first [3]_. There are two lists
     of maps, from the finest features before and after the U, and both are trained. The last maps
-    are a linear function of `head_filters` features of a cell: of the 48 features that the U ends
-    with, 66 maps could not be independent of each other.
+    are a linear function of `head_filters` features of a cell, since the U ends with 48 features,
+    and 66 maps that are linear functions of 48 features depend on each other.
 
     It has 1,864,004 parameters for 66 maps of 192 x 192 grey pixels, and takes 0.92 GFLOP for an
     image; a Stacked DenseNet with the paper's settings has 4,673,437, and takes 4.2.
@@ -136,7 +136,7 @@ def _build_network(
         x = keras.layers.Add(name=f"{name}_add")([x, levels[level]])
         x = keras.layers.Activation("relu", name=f"{name}_relu")(x)
         x = _residual_blocks(x, widths[level], n_blocks, name)
-    # Maps of few features cannot be independent of each other where there are more maps than that.
+    # More maps than features, as linear functions of these, would depend on each other.
     x = _convolve(x, head_filters, 1, "head")
     maps = [emit_maps(x, n_outputs, i) for i, x in enumerate((levels[0], x))]
     return keras.Model(images, maps, name="residual_unet")

@@ -24,9 +24,11 @@ from skpose.preprocessing._warp import BORDERS, apply_affine, compose, invert, w
 class ImageBatch(NDArrayOperatorsMixin):
     """Images, the frame that they are seen in, and the augmentation still to be done to them.
 
-    What transformers of images hand on, because a pipeline hands on nothing else: an estimator that
-    knows the frame moves the keypoints into it to learn them, and moves its predictions back to the
-    pixels that the user gave. Anything else sees an array: ``np.asarray(batch)`` gives the pixels.
+    A Pipeline hands X from step to step, but not y, so a step that resizes or crops images cannot
+    change the keypoints. It returns an ImageBatch instead, which knows how the images were moved.
+    The estimator at the end moves the keypoints in the same way to learn them, and moves its
+    predictions back to the pixels that the user gave. Other code may treat the batch as an array:
+    ``np.asarray(batch)`` gives the pixels.
 
     Pixels are computed when they are read. Frames compose, so that images which were resized,
     turned and cropped are interpolated once. What an earlier crop cut off is still in the source,

@@ -42,10 +42,11 @@ class MotionSampler(ScoreSampler):
 
     Notes
     -----
-    The frames must be those of one video, in order. The score of a keypoint is the length of its
-    `order`-th difference over time, averaged over the differences that a frame takes part in with
-    the weights that it has in them, and divided by the median of that over all frames (or by 0.1
-    pixels where it is less), so that bodyparts that are always quick do not stand out.
+    The frames must be those of one video, in order. With ``order=1`` the score of a keypoint is how
+    far it moves from frame to frame, with ``order=2`` how much that changes, and so on: the length
+    of its differences over time. A frame takes part in several of these, and its score is their
+    mean, weighted as it counts in each. Scores are divided by the bodypart's median (or by 0.1
+    pixels where that is less), so that bodyparts that are always quick do not stand out.
 
     Examples
     --------

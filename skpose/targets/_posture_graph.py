@@ -11,9 +11,10 @@ __all__ = ["LimbGroup", "PostureGraph"]
 
 
 class LimbGroup(NamedTuple):
-    """Limbs of as many segments each, and how these are drawn: in parts of several at a time.
+    """Limbs that all have the same number of segments, and the order in which they are drawn.
 
-    Whole maps are then joined to limbs; to take single maps out of many takes longer.
+    Several segments are drawn at a time, in an order in which the maps of a limb are beside each
+    other: to pick single maps out of many would take longer.
     """
 
     parts: list  # slices of the graph's segments
