@@ -21,6 +21,8 @@ from sklearn.utils import estimator_checks
 from skpose import PoseEstimator
 from skpose.augment import Augmenter, ImgaugAugmenter, import_imgaug
 from skpose.baseline import MeanPoseRegressor
+from skpose.conformal import ConformalPoseEstimator
+from skpose.ensemble import PoseEnsemble
 from skpose.models import (
     LEAP,
     CustomArchitecture,
@@ -31,6 +33,7 @@ from skpose.models import (
 )
 from skpose.preprocessing import EgocentricAligner, ImageCropper, ImageResizer
 from skpose.targets import ConfidenceMaps
+from skpose.two_stage import TwoStageEstimator
 
 
 def tiny_network(inputs, n_outputs):
@@ -172,6 +175,7 @@ SETTINGS = {
 }
 ESTIMATORS = [globals()[name](**params) for name, params in SETTINGS.items()]
 TABLE_READERS = [globals()["Table" + name](**params) for name, params in SETTINGS.items()]
+AROUND_OTHERS = [ConformalPoseEstimator(), PoseEnsemble(), TwoStageEstimator()]
 ARCHITECTURES = [
     CustomArchitecture(tiny_network),
     DeepLabCut(),
@@ -204,8 +208,9 @@ def _cases(estimators, checks):
 
 
 def test_every_public_estimator_is_checked():
-    checked = {type(estimator).__name__ for estimator in ESTIMATORS + ARCHITECTURES}
-    for package in ("augment", "baseline", "estimator", "models", "preprocessing", "targets"):
+    checked = {type(estimator).__name__ for estimator in ESTIMATORS + AROUND_OTHERS + ARCHITECTURES}
+    packages = ("augment", "baseline", "conformal", "ensemble", "estimator", "models")
+    for package in (*packages, "preprocessing", "targets", "two_stage"):
         module = importlib.import_module(f"skpose.{package}")
         things = {name: getattr(module, name) for name in module.__all__}
         estimators = {
@@ -218,7 +223,8 @@ def test_every_public_estimator_is_checked():
 
 @pytest.mark.parametrize(
     ("estimator", "check"),
-    _cases(ESTIMATORS + ARCHITECTURES, WITHOUT_DATA) + _cases(ESTIMATORS, BEFORE_DATA),
+    _cases(ESTIMATORS + AROUND_OTHERS + ARCHITECTURES, WITHOUT_DATA)
+    + _cases(ESTIMATORS + AROUND_OTHERS, BEFORE_DATA),
 )
 def test_check_without_data(estimator, check):
     getattr(estimator_checks, check)(type(estimator).__name__, estimator)
