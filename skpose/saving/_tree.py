@@ -127,7 +127,7 @@ class _Encoder:
                 if key not in never_saved(cls)
             },
             "learnt": {
-                key: self.learnt(cls, key, item)
+                key: self.learnt(cls, key, item, path)
                 for key, item in learnt.items()
                 if key not in params and key not in _NOT_LEARNT
             },
@@ -141,8 +141,8 @@ class _Encoder:
             return {"left_out": type(value).__name__}
         return node
 
-    def learnt(self, cls, key, value):
-        node = self.encode(value, None)
+    def learnt(self, cls, key, value, path):
+        node = self.encode(value, _path_of_learnt(cls, key, path))
         if _lacks(node) and not cls.__module__.startswith("skpose."):
             raise TypeError(
                 f"A {cls.__name__} cannot be saved: a file cannot hold its attribute {key}. Make "
@@ -150,6 +150,15 @@ class _Encoder:
                 "__getstate__."
             )
         return node
+
+
+def _path_of_learnt(cls, key, path):
+    """Return the path of the parameter that a fitted estimator is a clone of; None for all else.
+
+    What a file cannot hold of it is given to `skpose.load` as what it cannot hold of the parameter.
+    """
+    parameter = getattr(cls, "_clones", {}).get(key)
+    return None if parameter is None else _join(path, parameter)
 
 
 def _lacks(node):
@@ -295,7 +304,10 @@ class _Decoder:
             )
         estimator = cls(**params)
         if node["learnt"]:
-            learnt = {key: self.decode(item, None) for key, item in node["learnt"].items()}
+            learnt = {
+                key: self.decode(item, _path_of_learnt(cls, key, path))
+                for key, item in node["learnt"].items()
+            }
             estimator.__setstate__(learnt)
         return estimator
 
