@@ -3,7 +3,7 @@
     SKPOSE_DATA=... python benchmarks/coverage.py
     SKPOSE_DATA=... python benchmarks/coverage.py fly --folder /tmp/coverage
 
-Each set is divided into five folds, by groups where it has such, and the default network is trained
+Each set is divided into five folds at random, and the default network is trained
 for 60 epochs on four of them and asked for the fifth. ``share``: of the labelled positions, within
 radii that come from the other folds, at nominal 50, 80, 90 and 95 %, with the limits of 95 % of a
 bootstrap over frames. ``radius_px``: the mean radius at 90 %, where errors are foreseen from what

@@ -5,10 +5,11 @@
 
 Each set is divided once, and the default network is trained on four fifths: "one", for all epochs;
 "seeds", five of them with other seeds, each for a fifth of the epochs; "snapshots", one for all
-epochs, kept five times on the way. "turned" and "mirrored" are the first one, which sees each image
-five times, turned by up to 10 degrees, or also in the mirror. ``spread_rank``: the rank correlation
-of the spread with the error, which a single network's confidence has, too. Epochs are counted, not
-minutes, so other work may run beside it. Trainings that are in the results are not repeated.
+epochs, kept five times on the way. "turned" is the first one, which sees each image five times,
+turned by up to 10 degrees, and "mirrored" sees it twice, once in the mirror. ``spread_rank``: the
+rank correlation of the spread with the error, which a single network's confidence has, too. Epochs
+are counted, not minutes, so other work may run beside it. Trainings that are in the results are not
+repeated.
 """
 
 import argparse
