@@ -93,7 +93,7 @@ def draw_posterior(cells, *, n_warmup, n_draws, n_chains, seed):
     draws : dict of str to ndarray of shape (n_chains, n_draws, ...)
         "mean", "variance" and the parameters.
     statistics : dict of str to ndarray of shape (n_chains, n_draws)
-        "diverging", and "energy".
+        "diverging", and "lp", the logarithm of the posterior.
     diagnostics : dict of str to float
         "r_hat", the greatest; "n_effective", the least; "n_divergent".
     """
@@ -101,8 +101,14 @@ def draw_posterior(cells, *, n_warmup, n_draws, n_chains, seed):
     from jax import random
     from numpyro.diagnostics import summary
 
+    try:
+        from jax import enable_x64
+    except ImportError:  # before 0.8
+        from jax.experimental import enable_x64
+
     sampler = _sampler(*cells["n"].shape, n_warmup, n_draws, n_chains)
-    sampler.run(random.PRNGKey(seed), cells, extra_fields=("diverging", "potential_energy"))
+    with enable_x64(True):  # sums of millions of errors differ by less than a float32 can tell
+        sampler.run(random.PRNGKey(seed), cells, extra_fields=("diverging", "potential_energy"))
     draws = {name: np.asarray(v) for name, v in sampler.get_samples(group_by_chain=True).items()}
     fields = sampler.get_extra_fields(group_by_chain=True)
     statistics = {

@@ -123,6 +123,17 @@ def test_draws_are_arviz_s(result):
     assert not tree["sample_stats"]["diverging"].values.any()
 
 
+def test_millions_of_errors_are_told_apart():
+    rng = np.random.default_rng(6)
+    errors = {name: rng.gamma(2, scale, 1_500_000) for name, scale in (("a", 1.0), ("b", 1.005))}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* errors are 0")
+        result = compare(errors)
+    assert result.diagnostics["r_hat"] < 1.01
+    assert result.differences()["probability"].iloc[0] > 0.999
+    assert result.means[:, 0].std() == pytest.approx(errors["a"].std() / 1_500_000**0.5, rel=0.1)
+
+
 def test_errors_of_zero_are_raised_with_a_warning(errors):
     zeros = {name: values.copy() for name, values in errors.items()}
     zeros["first"][0, :2] = 0
