@@ -18,10 +18,12 @@ from skpose.saving import check_model_path
 __all__ = [
     "InnerRolesMixin",
     "check_export_path",
+    "check_options",
     "export_within",
+    "fit_or_stop",
     "fit_within",
     "innermost",
-    "options_of",
+    "take_options",
     "with_seed",
 ]
 
@@ -70,7 +72,7 @@ def with_seed(estimator, seed, *, always=False):
     seed : int
         The seed.
     always : bool, default=False
-        Whether it takes the place of another one.
+        Whether it takes the place of another one, and of those of all parts of the estimator.
 
     Returns
     -------
@@ -78,24 +80,57 @@ def with_seed(estimator, seed, *, always=False):
         The same.
     """
     last = innermost(estimator)
-    parameters = last.get_params(deep=False)
-    if "random_state" in parameters and (always or parameters["random_state"] is None):
-        last.set_params(random_state=seed)
+    parameters = last.get_params(deep=always)
+    seeds = {
+        name: seed
+        for name, value in parameters.items()
+        if name.split("__")[-1] == "random_state" and (always or value is None)
+    }
+    last.set_params(**seeds)
     return estimator
 
 
-def options_of(rows, **options):
-    """Return what is given of options of `fit`, for some of the samples."""
-    return {name: np.asarray(value)[rows] for name, value in options.items() if value is not None}
+def check_options(estimator, n_samples, **options):
+    """Return what is given of options of `fit`, as arrays with a row for each sample.
+
+    Raises
+    ------
+    ValueError
+        If one has another number of rows, or samples have weights and the estimator takes none.
+    """
+    given = {name: np.asarray(value) for name, value in options.items() if value is not None}
+    for name, value in given.items():
+        if value.shape[:1] != (n_samples,):
+            raise ValueError(
+                f"{name} must have a row for each of the {n_samples} samples, but has the shape "
+                f"{value.shape}."
+            )
+    last = innermost(estimator)
+    if "sample_weight" in given and not has_fit_parameter(last, "sample_weight"):
+        raise ValueError(f"A {type(last).__name__} takes no sample_weight.")
+    return given
+
+
+def take_options(options, rows):
+    """Return options of `fit` for some of the samples."""
+    return {name: value[rows] for name, value in options.items()}
 
 
 def fit_within(estimator, X, y, options):
-    """Fit an estimator, or a Pipeline whose last step takes the options; groups only if it can."""
-    if not has_fit_parameter(innermost(estimator), "groups"):
-        options = {name: value for name, value in options.items() if name != "groups"}
+    """Fit an estimator, or a Pipeline, with those options that it, or its last step, takes."""
+    last = innermost(estimator)
+    options = {name: v for name, v in options.items() if has_fit_parameter(last, name)}
     if isinstance(estimator, Pipeline) and not get_config()["enable_metadata_routing"]:
         options = {f"{estimator.steps[-1][0]}__{name}": value for name, value in options.items()}
     return estimator.fit(X, y, **options)
+
+
+def fit_or_stop(estimator, X, y, options):
+    """Fit an estimator; where Ctrl-C has ended its training early, stop what goes on with it."""
+    estimator = fit_within(estimator, X, y, options)
+    if getattr(Predictor(estimator).last, "_unfinished", False):
+        raise KeyboardInterrupt
+    return estimator
 
 
 def check_export_path(path, *, overwrite):

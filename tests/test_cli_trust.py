@@ -49,6 +49,23 @@ def test_models_are_put_together(folder, ensemble):
     assert ensemble.stat().st_size < 1.2 * 2 * (folder / "0.skpose").stat().st_size
 
 
+def test_an_ensemble_is_calibrated_as_what_it_was_made_of(folder, ensemble, tmp_path):
+    path = tmp_path / "calibrated.skpose"
+    run("calibrate", folder / "labels.h5", ensemble, "-o", path, "--cv", 2)
+    model = skpose.load(path)
+    assert [part.model.filters for part in model.estimator.estimator] == [4, 4]
+    assert np.isfinite(model.errors_).all()
+
+
+def test_what_was_exported_cannot_be_trained(folder, tmp_path):
+    exported = tmp_path / "model.onnx"
+    run("export", folder / "0.skpose", exported)
+    refused = run(
+        "calibrate", folder / "labels.h5", exported, "-o", tmp_path / "c.skpose", ok=False
+    )
+    assert "was exported" in refused
+
+
 def test_each_model_of_an_ensemble_writes_a_table(folder, ensemble, tmp_path):
     run("predict", ensemble, folder / "film.mkv", "-o", tmp_path / "tables", "--members")
     assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == [
@@ -153,6 +170,7 @@ def test_minutes_are_shared_by_the_trainings(folder, tmp_path):
         (["--held-back", "--minutes", 1], "trains nothing"),
         (["--coverage", 1], "coverage"),
         (["--cv", 41], "40 labelled images, too few for 41 folds"),
+        (["--within", 0], "within"),
     ],
 )
 def test_what_does_not_fit_is_refused(folder, tmp_path, options, message):

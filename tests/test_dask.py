@@ -5,11 +5,12 @@ import os
 from helpers import tiny_estimator
 import joblib
 import numpy as np
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 import pytest
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 
 from skpose.datasets import make_poses
+from skpose.ensemble import PoseEnsemble
 
 distributed = pytest.importorskip(
     "distributed", reason="Dask is not installed: pip install skpose[dask]"
@@ -62,3 +63,14 @@ def test_grid_search_on_two_workers(cluster):
     assert set(found["mean_test_process"]) <= workers - {os.getpid()}
     assert len(workers) == 2
     assert search.predict(X).shape == y.shape
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_an_ensemble_is_trained_by_the_workers():
+    X, y = make_poses(16, image_size=32, random_state=0)
+    ensemble = PoseEnsemble(tiny_estimator(), n_estimators=2, random_state=0)
+    with joblib.parallel_config("dask"):
+        ensemble.fit(X, y)
+    alone = PoseEnsemble(tiny_estimator(), n_estimators=2, random_state=0).fit(X, y)
+    assert_allclose(ensemble.predict(X), alone.predict(X), atol=1e-2)

@@ -1,11 +1,12 @@
 """``skpose calibrate``."""
 
+import copy
 from pathlib import Path
 
 import click
 import numpy as np
 
-from skpose.cli._shared import check_free, label_options, read_labels
+from skpose.cli._shared import check_free, forget_outside, label_options, parts_of, read_labels
 
 _LEVELS = (0.5, 0.8, 0.9, 0.95)
 
@@ -29,12 +30,18 @@ _LEVELS = (0.5, 0.8, 0.9, 0.95)
     help="Share of the true positions that lie within the radius.",
 )
 @click.option(
+    "--within",
+    type=click.FloatRange(0, min_open=True),
+    help="How near is found, in pixels, of which the confidence is the probability. By default a "
+    "twentieth of the animal's size.",
+)
+@click.option(
     "--cv",
     type=click.IntRange(2),
     default=5,
     show_default=True,
-    help="Number of parts that the labels are divided in; for each one, a network is trained on "
-    "the others.",
+    help="Number of parts that the labels are divided in, by videos where there are several; for "
+    "each one, a network is trained on the others.",
 )
 @click.option(
     "--minutes",
@@ -48,14 +55,15 @@ _LEVELS = (0.5, 0.8, 0.9, 0.95)
 )
 @click.option("--seed", type=int, default=None, help="Makes the division reproducible.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
-def calibrate(labels, model_file, out, skeleton, coverage, cv, minutes, held_back, **options):
+def calibrate(labels, model_file, out, skeleton, coverage, within, minutes, held_back, **options):
     """Find out from LABELS how far off the keypoints of MODEL_FILE may be.
 
     LABELS are those that it was trained on. The new model finds the same keypoints; its confidence
     is the probability that one is found, and `skpose predict --with-radius` tells for each the
-    radius that holds the true position with the probability --coverage.
+    radius that holds the true position with the probability --coverage. Ctrl-C stops, and nothing
+    is written.
     """
-    seed, overwrite = options.pop("seed"), options.pop("overwrite")
+    cv, seed, overwrite = (options.pop(name) for name in ("cv", "seed", "overwrite"))
     if held_back and minutes is not None:
         raise click.UsageError("--minutes does not apply to --held-back, which trains nothing.")
     check_free(out, overwrite)
@@ -65,18 +73,21 @@ def calibrate(labels, model_file, out, skeleton, coverage, cv, minutes, held_bac
     import skpose
     from skpose._predictor import Predictor
     from skpose.conformal import ConformalPoseEstimator
+    from skpose.saving import check_model_path
 
+    check_model_path(out, overwrite=overwrite)
     model = skpose.load(model_file)
-    if isinstance(Predictor(model).last, ConformalPoseEstimator):
-        raise click.UsageError(f"{model_file} was calibrated already.")
+    _check_kind(model, model_file, held_back=held_back)
     data = read_labels(labels, skeleton, options, model)
-    settings = {"coverage": coverage, "cv": cv, "random_state": seed, "verbose": 1}
+    forget_outside(data, Predictor(model).region)
+    settings = {"coverage": coverage, "random_state": seed, "verbose": 1}
+    settings["within"] = "auto" if within is None else within
     if held_back:
         calibrated = ConformalPoseEstimator(FrozenEstimator(model), **settings)
-        _fit(calibrated, data, _unseen(model, data, model_file))
+        _fit(calibrated, data, _unseen(model, data, model_file), cv)
     else:
-        calibrated = ConformalPoseEstimator(_with_minutes(model, minutes, cv), **settings)
-        _fit(calibrated.set_params(refit=False), data, slice(None))
+        calibrated = ConformalPoseEstimator(_to_train(model, minutes, cv), refit=False, **settings)
+        _fit(calibrated, data, None, cv)
     calibrated.estimator_ = model  # with the parameters that it was trained with
     calibrated.set_params(estimator=clone(model), refit=True)
     skpose.save(calibrated, out, overwrite=overwrite)
@@ -84,24 +95,40 @@ def calibrate(labels, model_file, out, skeleton, coverage, cv, minutes, held_bac
     click.echo(f"The calibrated model is in {out}")
 
 
-def _with_minutes(model, minutes, n_folds):
-    """Return a copy of a model whose clones take their share of the minutes."""
-    import copy
+def _check_kind(model, model_file, *, held_back):
+    from skpose._predictor import Predictor
+    from skpose.conformal import ConformalPoseEstimator
+    from skpose.runtime import ExportedPoseEstimator
 
+    last = Predictor(model).last
+    if isinstance(last, ConformalPoseEstimator):
+        raise click.UsageError(f"{model_file} was calibrated already.")
+    is_exported = any(isinstance(part, ExportedPoseEstimator) for part in parts_of(last).values())
+    if is_exported and not held_back:
+        raise click.UsageError(
+            f"{model_file} was exported, and cannot be trained on parts of the labels. Calibrate "
+            "the model that it was made of, or give --held-back."
+        )
+
+
+def _to_train(model, minutes, n_folds):
+    """Return a copy of a model whose clones begin anew, and take their share of the minutes."""
     from skpose._predictor import Predictor
 
-    if minutes is None:
-        return model
     model = copy.deepcopy(model)
     last = Predictor(model).last
-    if "max_minutes" not in last.get_params(deep=False):
-        raise click.UsageError(f"--minutes does not apply to a {type(last).__name__}.")
-    last.set_params(max_epochs=None, max_minutes=minutes / n_folds)
+    for name, value in last.get_params().items():
+        if name.split("__")[-1] == "pretrained" and value is not None:
+            last.set_params(**{name: None})  # which may know the images that it is to be judged by
+    if minutes is not None:
+        if "max_minutes" not in last.get_params(deep=False):
+            raise click.UsageError(f"--minutes does not apply to a {type(last).__name__}.")
+        last.set_params(max_epochs=None, max_minutes=minutes / n_folds)
     return model
 
 
 def _unseen(model, data, model_file):
-    """Return which labelled images the model was not trained on."""
+    """Return which images the model was not trained on."""
     from skpose._predictor import Predictor
 
     roles = Predictor(model).image_roles(data.images)
@@ -113,13 +140,24 @@ def _unseen(model, data, model_file):
     return rows
 
 
-def _fit(calibrated, data, rows):
-    groups = data.get("groups")
-    groups = None if groups is None else np.asarray(groups)[rows]
-    if groups is not None and len(set(groups)) < calibrated.cv:
-        groups = None  # too few videos to divide them
+def _fit(calibrated, data, rows, n_folds):
+    """Calibrate by some of the images, or by all; by their videos where there are several."""
+    from skpose.preprocessing import ImageBatch
+
+    images, groups = ImageBatch.wrap(data.images), data.get("groups")
+    rows = np.arange(len(images)) if rows is None else rows
+    has_labels = np.isfinite(data.keypoints[rows]).any(axis=(1, 2))
+    if groups is not None:
+        groups = np.asarray(groups)[rows]
+        n_videos = len(set(groups[has_labels]))
+        if n_videos > 1:
+            n_folds = min(n_folds, n_videos)
+        else:
+            groups = None
+            click.echo("The labels are of one video: radii are those in frames of the same video.")
+    calibrated.set_params(cv=n_folds)
     options = {"groups": groups, "visibility": data.visibility[rows]}
-    calibrated.fit(data.images[rows], data.keypoints[rows], **options)
+    calibrated.fit(images[rows], data.keypoints[rows], **options)
 
 
 def _tell(calibrated):

@@ -32,18 +32,21 @@ def ensemble(labels, model_files, out, skeleton, overwrite, **options):
     the animal is.
     """
     check_free(out, overwrite)
+    from sklearn.base import clone
     from sklearn.frozen import FrozenEstimator
 
     import skpose
     from skpose._predictor import Predictor
     from skpose.ensemble import PoseEnsemble
+    from skpose.saving import check_model_path
 
+    check_model_path(out, overwrite=overwrite)
     models = [skpose.load(path) for path in model_files]
     _check_names(model_files, [Predictor(model) for model in models])
     data = read_labels(labels, skeleton, options, models[0])
     whole = PoseEnsemble([FrozenEstimator(model) for model in models])
     whole.fit(data.images, data.keypoints)
-    whole.set_params(estimator=None)  # which the file would hold twice
+    whole.set_params(estimator=[clone(model) for model in models])  # what may be trained again
     skpose.save(whole, out, overwrite=overwrite)
     click.echo(f"{len(models)} models are in {out}")
 

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from skpose._files import begins_with, holds_hdf5
-from skpose.cli._shared import pairs_text
+from skpose.cli._shared import pairs_text, parts_of
 
 _POSES = {".csv", ".npz", ".nc", ".nwb"}
 _WIDTH = 80
@@ -78,7 +78,7 @@ def _describe_model(path):
     rows = {"steps before": ", ".join(map(_repr_of, steps))}
     if hasattr(last, "measure_coverage"):
         rows |= _coverage_of(last)
-    for name, part in _parts_of(last).items():
+    for name, part in parts_of(last).items():
         if hasattr(part, "architecture_"):
             rows |= {f"{name}{key}": text for key, text in _training_of(part).items()}
     if getattr(last, "n_bits_", 32) < 32:
@@ -91,21 +91,6 @@ def _describe_model(path):
         versions = versions_of(path)
         rows["written by"] = ", ".join(f"{name} {number}" for name, number in versions.items())
     return type(last).__name__, rows
-
-
-def _parts_of(estimator):
-    """Return the estimators that one is made of, by what they are called."""
-    from skpose._predictor import Predictor
-
-    if hasattr(estimator, "coarse_"):  # of two stages
-        parts = {"coarse ": estimator.coarse_, "fine ": estimator.fine_}
-    elif hasattr(estimator, "estimators_"):  # an ensemble
-        parts = {f"{i}: ": part for i, part in enumerate(estimator.estimators_)}
-    elif hasattr(estimator, "estimator_"):  # calibrated
-        parts = {"": estimator.estimator_}
-    else:
-        return {"": estimator}
-    return {name: Predictor(part).last for name, part in parts.items()}
 
 
 def _coverage_of(estimator):

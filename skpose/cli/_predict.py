@@ -101,9 +101,8 @@ def _predict_members(model_file, paths, out, ending, jobs, options):
     if not isinstance(ensemble, PoseEnsemble):
         raise click.UsageError(f"{model_file} is a {type(ensemble).__name__}, not an ensemble.")
     del options["with_radius"]
-    for path in paths:
-        options |= {"ending": ending, "n_jobs": jobs}
-        predict_members(ensemble, path, out=out, verbose=1, **options)
+    options |= {"ending": ending, "n_jobs": jobs}
+    predict_members(ensemble, paths, out=out, verbose=1, **options)
     click.echo(f"The poses of {len(ensemble.estimators_)} models are in {out}")
 
 

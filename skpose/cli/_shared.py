@@ -17,6 +17,7 @@ __all__ = [
     "label_options",
     "names_of",
     "pairs_text",
+    "parts_of",
     "read_labels",
     "refuse",
     "take_apart",
@@ -205,6 +206,21 @@ def pairs_text(skeleton):
         for i, k in enumerate(skeleton.swap_index.tolist())
         if k > i
     )
+
+
+def parts_of(estimator):
+    """Return the estimators that one is made of, by what they are called."""
+    from skpose._predictor import Predictor
+
+    if hasattr(estimator, "coarse_"):  # of two stages
+        parts = {"coarse ": estimator.coarse_, "fine ": estimator.fine_}
+    elif hasattr(estimator, "estimators_"):  # an ensemble
+        parts = {f"{i}: ": part for i, part in enumerate(estimator.estimators_)}
+    elif hasattr(estimator, "estimator_"):  # calibrated
+        parts = {"": estimator.estimator_}
+    else:
+        return {"": estimator}
+    return {name: Predictor(part).last for name, part in parts.items()}
 
 
 def names_of(estimator, X):

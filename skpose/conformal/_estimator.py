@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
+import warnings
 
 import joblib
 import numpy as np
@@ -17,7 +18,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skpose._boxes import typical_size
 from skpose._messages import tell
-from skpose._meta_estimators import InnerRolesMixin, fit_within, options_of, with_seed
+from skpose._meta_estimators import (
+    InnerRolesMixin,
+    check_options,
+    fit_or_stop,
+    take_options,
+    with_seed,
+)
 from skpose._predictor import KeypointRegressorMixin, Predictor
 from skpose._types import Images, RandomState
 from skpose.base import HasMethods, Interval, StrOptions, check_keypoints, fit_context
@@ -82,7 +89,7 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
         The distance that the confidence speaks of, in pixels.
     errors_ : ndarray of shape (n_samples, n_keypoints)
         Of each labelled keypoint in `fit`, found by an estimator that had not seen its image, in
-        pixels; NaN: not labelled.
+        pixels; NaN: not labelled, or not found at all, which does not count.
     expected_errors_ : ndarray of shape (n_samples, n_keypoints)
         What was foreseen of them without the fold that they are in.
     folds_ : ndarray of int of shape (n_samples,)
@@ -96,6 +103,12 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
         Before any training, if there are fewer labelled images, or groups, than folds, or no labels
         at all.
 
+    Warns
+    -----
+    UserWarning
+        If an estimator has been trained on images that it is judged by, as one with `pretrained` or
+        a frozen one may have been: then all radii are too small.
+
     See Also
     --------
     skpose.plot.ReliabilityDisplay : Whether confidences are what they say.
@@ -108,9 +121,10 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
     frame, nor of other light, another camera, other animals: there radii are too small, as all that
     is learnt is worse. With few groups the share may be some way off.
 
-    The method is conformal prediction with normalized errors. The folds' estimators have seen fewer
-    images than the one that predicts, so radii are rather too large than too small; those who want
-    the guarantee of split conformal prediction give a `FrozenEstimator`, and images of their own.
+    The method is conformal prediction with normalized errors, by cross-validation: what is promised
+    is what was found, not a theorem. The folds' estimators have seen fewer images than the one that
+    predicts, so radii are rather too large than too small. A bodypart with fewer than 20 labels has
+    the errors of all bodyparts.
 
     The confidence is the share of errors, in `fit`, that would be less than `within_` if multiplied
     as this keypoint's: the probability that it is found.
@@ -138,6 +152,8 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
     """
 
     _inner = "estimator_"
+    _clones: ClassVar = {"estimator_": "estimator"}
+    _only_for_training = ("cv",)  # a file that cannot hold it is still of use
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"]), None],
         "coverage": [Interval(Real, 0, 1, closed="neither")],
@@ -207,12 +223,13 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
         """
         batch = ImageBatch.wrap(X)
         y = check_keypoints(y, n_samples=len(batch), name="y")
-        if not self.refit:
-            check_is_fitted(self.estimator)
+        self._check()
+        given = {"sample_weight": sample_weight, "groups": groups, "visibility": visibility}
+        given = check_options(self._template(), len(batch), **given)
         generator = check_random_state(self.random_state)
         rows = np.flatnonzero(np.isfinite(y).any(axis=(1, 2)))
-        splits = self._split(rows, groups, int(generator.randint(_SEED_END)))
-        given = {"sample_weight": sample_weight, "groups": groups, "visibility": visibility}
+        splits = self._split(rows, given.get("groups"), int(generator.randint(_SEED_END)))
+        self.within_ = self._choose_within(y)
         seed = int(generator.randint(_SEED_END))
         jobs = [
             joblib.delayed(self._fit_fold)(i, batch, y, given, seed, *split)
@@ -230,29 +247,54 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
     def _is_frozen(self):
         return isinstance(self.estimator, FrozenEstimator)
 
+    def _template(self):
+        """Return what is cloned for each fold."""
+        return PoseEstimator() if self.estimator is None else self.estimator
+
+    def _check(self):
+        """Check what can be known of the estimator before it is trained."""
+        template = self._template()
+        if not (self.refit or self._is_frozen):
+            check_is_fitted(template)
+        if self.use_maps and not hasattr(Predictor(template).last, "targets"):
+            raise ValueError(
+                f"A {type(Predictor(template).last).__name__} draws no confidence maps, which "
+                "use_maps=True needs."
+            )
+
+    def _choose_within(self, y):
+        if self.within != "auto":
+            return float(self.within)
+        size = typical_size(y)
+        if np.isnan(size):
+            raise ValueError(
+                "No image has two labels, so the animal's size is not known. Give within, in "
+                "pixels, which the confidence is to speak of."
+            )
+        return _WITHIN * size
+
     def _split(self, rows, groups, seed):
         """Return the rows to train on and those to predict, for each fold."""
-        groups = None if groups is None else np.asarray(groups)[rows]
+        groups = None if groups is None else groups[rows]
+        if not isinstance(self.cv, Integral):
+            splits = self.cv.split(rows, groups=groups)
+            return [(rows[a], rows[b]) for a, b in splits]
         kind, n_units = "labelled images", len(rows)
         if groups is not None:
             kind, n_units = "groups with labels", len(np.unique(groups))
-        n_folds = self.cv if isinstance(self.cv, Integral) else self.cv.get_n_splits()
-        if n_units < n_folds:
+        if n_units < self.cv:
             raise ValueError(
-                f"There are {n_units} {kind}, too few for {n_folds} folds. Label more, or set cv "
-                f"to a smaller number."
+                f"There are {n_units} {kind}, too few for {self.cv} folds. Label more, or set cv "
+                "to a smaller number."
             )
-        splitter = self.cv
-        if isinstance(self.cv, Integral):
-            options = {"n_splits": self.cv, "shuffle": True, "random_state": seed}
-            splitter = KFold(**options) if groups is None else GroupKFold(**options)
+        options = {"n_splits": self.cv, "shuffle": True, "random_state": seed}
+        splitter = KFold(**options) if groups is None else GroupKFold(**options)
         return [(rows[a], rows[b]) for a, b in splitter.split(rows, groups=groups)]
 
     def _train(self, batch, y, given, seed, rows):
         """Train a clone on some of the images."""
-        template = PoseEstimator() if self.estimator is None else self.estimator
-        estimator = with_seed(clone(template), seed)
-        return fit_within(estimator, batch[rows], y[rows], options_of(rows, **given))
+        estimator = with_seed(clone(self._template()), seed)
+        return fit_or_stop(estimator, batch[rows], y[rows], take_options(given, rows))
 
     def _fit_fold(self, i, batch, y, given, seed, train, test):
         """Return keypoints and clues of a fold, from an estimator that has not seen it."""
@@ -260,6 +302,7 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
         if not self._is_frozen:
             tell(f"Fold {i + 1}: {len(train)} images to train on, {len(test)} kept.", self.verbose)
             estimator = self._train(batch, y, given, seed, train)
+        _warn_if_seen(estimator, batch[test])
         return predict_with_clues(estimator, batch[test], self.use_maps)
 
     def _learn(self, y, tests, found):
@@ -271,23 +314,23 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
             self.folds_[test] = i
             self.errors_[test] = keypoint_errors(y[test], keypoints)
             clues[test] = told
-        if not np.isfinite(self.errors_).any():
-            raise ValueError(
-                "The estimator found none of the labelled keypoints, so it has no errors."
-            )
         for i in range(len(tests)):
             is_here = self.folds_ == i
+            if not np.isfinite(self.errors_[~is_here]).any():
+                raise ValueError(
+                    "The estimators found no labelled keypoint in all folds but one, so there are "
+                    "too few errors to learn from."
+                )
             others = np.where(is_here[:, np.newaxis], np.nan, self.errors_)
             learnt = fit_difficulty(others, clues)
             self.expected_errors_[is_here] = expected_errors(learnt, clues[is_here])
         self.expected_errors_[np.isnan(self.errors_)] = np.nan
         self.difficulty_ = fit_difficulty(self.errors_, clues)
-        size = typical_size(y)
-        self.within_ = self.within if self.within != "auto" else _WITHIN * size
-        if np.isnan(self.within_):
-            raise ValueError(
-                "No image has two labels, so the animal's size is not known: give within."
-            )
+
+    @property
+    def region_(self) -> tuple[int, int, int, int] | None:
+        """(x, y, width, height) of what the estimator sees of the images; None: all."""
+        return Predictor(self.estimator_).region if hasattr(self, "estimator_") else None
 
     def predict(
         self,
@@ -400,3 +443,17 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "difficulty_")
+
+
+def _warn_if_seen(estimator, X):
+    """Warn of images that an estimator is judged by, and has been trained on."""
+    roles = Predictor(estimator).image_roles(X)
+    n_seen = 0 if roles is None else int((roles == "training").sum())
+    if n_seen:
+        warnings.warn(
+            f"{n_seen} of {len(X)} images of a fold were trained on, by what the estimator began "
+            "with, or since they are there twice: radii will be too small. Set pretrained=None, "
+            "or give a frozen estimator images that it has not seen.",
+            UserWarning,
+            stacklevel=2,
+        )

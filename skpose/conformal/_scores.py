@@ -4,9 +4,13 @@ import numpy as np
 
 __all__ = ["Scores"]
 
+_FEW = 20  # labels; with fewer a bodypart's scores are those of all
+
 
 class Scores:
     """Scores of the samples that an estimator was calibrated on, for each bodypart.
+
+    A bodypart with fewer than 20 of them has those of all bodyparts.
 
     Parameters
     ----------
@@ -16,8 +20,10 @@ class Scores:
 
     def __init__(self, scores):
         known = [column[np.isfinite(column)] for column in np.asarray(scores).T]
-        self.by_bodypart = [np.sort(column) for column in known]
         self.pooled = np.sort(np.concatenate(known))
+        self.by_bodypart = [
+            np.sort(column) if len(column) >= _FEW else self.pooled for column in known
+        ]
 
     def quantiles(self, coverage):
         """Return the multiple within which a share of the errors lies, for each bodypart.
@@ -25,22 +31,20 @@ class Scores:
         It is the ``ceil((n + 1) * coverage)``-th smallest of n scores. Where a bodypart has too
         few, it is that of all bodyparts; infinite if these are too few as well.
         """
-        return np.array([self._quantile(own, coverage) for own in self.by_bodypart])
-
-    def _quantile(self, own, coverage):
-        for scores in (own, self.pooled):
-            rank = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
-            if rank <= len(scores):
-                return scores[max(rank, 1) - 1]
-        return np.inf
+        of_all = _quantile(self.pooled, coverage)
+        own = (_quantile(scores, coverage) for scores in self.by_bodypart)
+        return np.array([of_all if np.isinf(value) else value for value in own])
 
     def shares_within(self, multiples):
         """Return the share of the scores that are no greater, (n_samples, n_keypoints)."""
         multiples = np.asarray(multiples)
         shares = np.empty(multiples.shape)
-        for i, own in enumerate(self.by_bodypart):
-            scores = own if len(own) else self.pooled
-            shares[:, i] = np.searchsorted(scores, multiples[:, i], side="right") / (
-                len(scores) + 1
-            )
+        for i, scores in enumerate(self.by_bodypart):
+            n_within = np.searchsorted(scores, multiples[:, i], side="right")
+            shares[:, i] = n_within / (len(scores) + 1)
         return shares
+
+
+def _quantile(scores, coverage):
+    rank = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
+    return scores[max(rank, 1) - 1] if rank <= len(scores) else np.inf

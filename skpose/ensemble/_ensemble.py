@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 import copy
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import joblib
 import numpy as np
@@ -18,10 +18,10 @@ from skpose._boxes import typical_size
 from skpose._messages import tell
 from skpose._meta_estimators import (
     check_export_path,
+    check_options,
     export_within,
-    fit_within,
+    fit_or_stop,
     innermost,
-    options_of,
     with_seed,
 )
 from skpose._predictor import KeypointRegressorMixin, Predictor
@@ -127,6 +127,7 @@ class PoseEnsemble(KeypointRegressorMixin, BaseEstimator):
     (True, True)
     """
 
+    _clones: ClassVar = {"estimators_": "estimator"}
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"]), list, tuple, None],
         "n_estimators": [Interval(Integral, 1, None, closed="left"), None],
@@ -194,7 +195,7 @@ class PoseEnsemble(KeypointRegressorMixin, BaseEstimator):
         y = check_keypoints(y, n_samples=len(batch), name="y")
         self._check_views(Predictor(self._templates()[0]).skeleton)
         given = {"sample_weight": sample_weight, "groups": groups, "visibility": visibility}
-        options = options_of(slice(None), **given)
+        options = check_options(self._templates()[0], len(batch), **given)
         if self.snapshots:
             estimators = self._fit_snapshots(batch, y, options)
         else:
@@ -238,7 +239,7 @@ class PoseEnsemble(KeypointRegressorMixin, BaseEstimator):
 
     def _fit_one(self, i, member, X, y, options):
         tell(f"Estimator {i + 1} of the ensemble.", self.verbose)
-        return fit_within(member, X, y, options)
+        return fit_or_stop(member, X, y, options)
 
     def _fit_snapshots(self, X, y, options):
         """Train one estimator in several parts, and return a copy of it after each."""
@@ -346,7 +347,13 @@ class PoseEnsemble(KeypointRegressorMixin, BaseEstimator):
         for part in batch_slices(len(batch), batch_size):
             images = batch[part].read()
             for i, (predictor, view) in enumerate(ways):
-                poses[i, part], sure = view.predict(predictor, images, batch_size)
+                found, sure = view.predict(predictor, images, batch_size)
+                if found.shape[1] != self.n_keypoints_:
+                    raise ValueError(
+                        f"estimators_[{i // (len(ways) // len(predictors))}] finds "
+                        f"{found.shape[1]} bodyparts, but the ensemble has {self.n_keypoints_}."
+                    )
+                poses[i, part] = found
                 if sure is not None:
                     confidences[i, part] = sure
         return poses, confidences
@@ -355,8 +362,10 @@ class PoseEnsemble(KeypointRegressorMixin, BaseEstimator):
         far = np.linalg.norm(poses - keypoints, axis=3) / (_AGREEMENT * self.size_)
         agrees = np.exp(-(far**2) / 2) if np.isfinite(self.size_) else np.ones(far.shape)
         agrees[np.isnan(poses).any(axis=3)] = 0.0  # one that finds nothing does not agree
-        says = np.where(agrees > 0, confidences, 0.0) * agrees
-        return np.where(np.isnan(confidences).all(axis=0), np.nan, says.mean(axis=0))
+        tells = ~np.isnan(confidences) | (agrees == 0)  # others are as sure as those that tell it
+        says = np.where(tells & (agrees > 0), confidences, 0.0) * agrees
+        mean = says.sum(axis=0) / np.maximum(tells.sum(axis=0), 1)
+        return np.where(np.isnan(confidences).all(axis=0), np.nan, mean)
 
     def image_roles(self, X: Images) -> NDArray[np.str_]:
         """Tell which images any of the estimators has been trained on.
@@ -371,11 +380,23 @@ class PoseEnsemble(KeypointRegressorMixin, BaseEstimator):
         roles : ndarray of str of shape (n_samples,)
             "training" if one of them was trained on it, else "validation" if one has watched it,
             else "new"; see `PoseEstimator.image_roles`.
+
+        Raises
+        ------
+        ValueError
+            If one of them does not tell.
         """
         check_is_fitted(self)
         roles = [Predictor(estimator).image_roles(X) for estimator in self.estimators_]
+        if any(known is None for known in roles):
+            raise ValueError("One of the estimators does not tell what it was trained on.")
         ranks = [np.select([r == role for role in _ROLES], range(len(_ROLES))) for r in roles]
         return np.array(_ROLES)[np.max(ranks, axis=0)]
+
+    @property
+    def region_(self) -> tuple[int, int, int, int] | None:
+        """(x, y, width, height) of what the first estimator sees of the images; None: all."""
+        return Predictor(self.estimators_[0]).region if hasattr(self, "estimators_") else None
 
     @property
     def training_digests_(self) -> NDArray[np.uint64] | None:
@@ -398,7 +419,8 @@ class PoseEnsemble(KeypointRegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         members = [Predictor(estimator).fingerprint() for estimator in self.estimators_]
-        return joblib.hash([*members, [float(r) for r in self.rotations], bool(self.mirror)])
+        own = [[float(rotation) for rotation in self.rotations], bool(self.mirror), self.size_]
+        return joblib.hash([*members, *own])
 
     def export(
         self, path: PathLike, *, overwrite: bool = False, calibration: Images | None = None

@@ -34,7 +34,7 @@ class View:
         """
         if self.rotation == 0 and not self.is_mirrored:
             return predictor.predict(batch, batch_size)
-        view = batch.warped(self._matrix(batch.image_size), batch.image_size)
+        view = batch.warped(self._matrix(_middle(batch, predictor.region)), batch.image_size)
         keypoints, confidence = predictor.predict(view, batch_size)
         if self.is_mirrored:
             swap = predictor.skeleton.swap_index
@@ -42,14 +42,21 @@ class View:
             confidence = None if confidence is None else confidence[:, swap]
         return keypoints, confidence
 
-    def _matrix(self, image_size):
-        """Return the affine matrix, about the middle of the image."""
+    def _matrix(self, middle):
+        """Return the affine matrix, about a place (x, y)."""
         angle = np.deg2rad(self.rotation)
         linear = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         if self.is_mirrored:
             linear = linear * [-1.0, 1.0]
-        middle = (np.array(image_size[::-1]) - 1) / 2
         return np.column_stack([linear, middle - linear @ middle])
+
+
+def _middle(batch, region):
+    """Return the middle of what is seen of the images: of all, or of a region."""
+    if region is None:
+        return (np.array(batch.image_size[::-1]) - 1) / 2
+    x, y, width, height = region
+    return np.array([x + (width - 1) / 2, y + (height - 1) / 2])
 
 
 def make_views(rotations, mirror):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from numbers import Real
-from typing import Any, Literal, Self, overload
+from typing import Any, ClassVar, Literal, Self, overload
 
 import joblib
 import numpy as np
@@ -18,9 +18,10 @@ from skpose._messages import tell
 from skpose._meta_estimators import (
     InnerRolesMixin,
     check_export_path,
+    check_options,
     export_within,
     fit_within,
-    options_of,
+    take_options,
     with_seed,
 )
 from skpose._predictor import KeypointRegressorMixin, Predictor
@@ -143,6 +144,7 @@ class TwoStageEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstimator):
     """
 
     _inner = "fine_"
+    _clones: ClassVar = {"coarse_": "coarse", "fine_": "fine"}
     _parameter_constraints: dict = {
         "coarse": [HasMethods(["fit", "predict"]), None],
         "fine": [HasMethods(["fit", "predict"]), None],
@@ -210,10 +212,11 @@ class TwoStageEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstimator):
         y = check_keypoints(y, n_samples=len(batch), name="y")
         generator = check_random_state(self.random_state)
         seed = int(generator.randint(_SEED_END))
+        given = check_options(self.fine, len(batch), groups=groups, visibility=visibility)
         # Both learn of the same frames, and keep the same back.
         rows = np.flatnonzero(np.isfinite(y).reshape(len(y), -1).any(axis=1))
         batch, y = ImageBatch.wrap(batch[rows]), y[rows]
-        options = options_of(rows, groups=groups, visibility=visibility)
+        options = take_options(given, rows)
         keypoints = batch.to_batch(y)
         if not (self.warm_start and hasattr(self, "fine_")):
             self._fit_coarse(batch, keypoints, seed, options.get("groups"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from skpose._types import PathLike, Region
-from skpose.video_poses._predict_video import predict_each
+from skpose.video_poses._predict_video import choose_outs, predict_each
 
 if TYPE_CHECKING:
     from skpose.ensemble import PoseEnsemble
@@ -16,7 +17,7 @@ __all__ = ["predict_members"]
 
 def predict_members(
     ensemble: PoseEnsemble,
-    path: PathLike,
+    paths: Sequence[PathLike],
     *,
     out: PathLike,
     ending: Literal[".csv", ".h5", ".npz"] = ".csv",
@@ -28,7 +29,7 @@ def predict_members(
     resume: bool = True,
     verbose: int = 0,
 ) -> list[Path]:
-    """Write what each estimator of an ensemble finds in a video, to a table of its own.
+    """Write what each estimator of an ensemble finds in videos, to a table of its own.
 
     These are the tables that Ensemble Kalman Smoothing makes one of.
 
@@ -36,11 +37,11 @@ def predict_members(
     ----------
     ensemble : PoseEnsemble
         Fitted.
-    path : str or path-like
-        The video.
+    paths : sequence of path-like
+        The videos. Their names must differ.
     out : str or path-like
         The folder to write to; it is made if there is none. Of estimator i,
-        ``<name of the video>_<i><ending>`` is written.
+        ``<name of the video>_<i><ending>`` is written for each.
     ending : {".csv", ".h5", ".npz"}, default=".csv"
         The format, as in `predict_video`.
     n_jobs : int, default=None
@@ -62,7 +63,7 @@ def predict_members(
     Returns
     -------
     list of pathlib.Path
-        The file of each estimator.
+        The file of each estimator, video after video.
 
     Raises
     ------
@@ -85,12 +86,14 @@ def predict_members(
     --------
     >>> from skpose import load
     >>> from skpose.video_poses import predict_members
-    >>> predict_members(load("ensemble.skpose"), "mouse.mp4", out="tables")  # doctest: +SKIP
+    >>> predict_members(load("ensemble.skpose"), ["mouse.mp4"], out="tables")  # doctest: +SKIP
     [PosixPath('tables/mouse_0.csv'), PosixPath('tables/mouse_1.csv')]
     """
-    path = Path(path)
-    members = ensemble.estimators_
-    outs = [Path(out, f"{path.stem}_{i}{ending}") for i in range(len(members))]
+    videos = [Path(path) for path in paths]
+    members, jobs = ensemble.estimators_, []
+    for video, whole in zip(videos, choose_outs(videos, Path(out), ending), strict=True):
+        for i, member in enumerate(members):
+            jobs.append((member, video, whole.with_name(f"{video.stem}_{i}{ending}")))
     options: dict[str, Any] = {"batch_size": batch_size, "region": region, "step": step}
     options |= {"with_radius": False, "verbose": verbose, "overwrite": overwrite, "resume": resume}
-    return predict_each(members, [path] * len(members), outs, n_jobs=n_jobs, options=options)
+    return predict_each(jobs, n_jobs=n_jobs, options=options)

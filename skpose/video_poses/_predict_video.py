@@ -204,7 +204,7 @@ def check_radius(predictor: Predictor, out: PathLike | None) -> None:
     if out is not None and ending_of(out) not in (".npz", ".nc"):
         raise ValueError(
             f"{out} cannot hold radii: other programs take a fourth column of a table for a third "
-            "coordinate. End it in .nc or .npz."
+            "coordinate. An .npz file can, and .nc of a single video."
         )
 
 
@@ -298,43 +298,44 @@ def predict_videos(
     predict_video : One video.
     """
     videos = [Path(path) for path in paths]
-    outs = _choose_outs(videos, Path(out), ending)
+    outs = choose_outs(videos, Path(out), ending)
+    if with_radius and outs:
+        check_radius(Predictor(estimator), outs[0])
     options = {"batch_size": batch_size, "region": region, "step": step, "verbose": verbose}
     options["with_radius"] = with_radius
     options |= {"overwrite": overwrite, "resume": resume}
-    return predict_each([estimator] * len(videos), videos, outs, n_jobs=n_jobs, options=options)
+    jobs = [(estimator, video, file) for video, file in zip(videos, outs, strict=True)]
+    return predict_each(jobs, n_jobs=n_jobs, options=options)
 
 
 def predict_each(
-    estimators: Sequence[Any],
-    paths: Sequence[Path],
-    outs: Sequence[Path],
-    *,
-    n_jobs: int | None,
-    options: dict[str, Any],
+    jobs: Sequence[tuple[Any, Path, Path]], *, n_jobs: int | None, options: dict[str, Any]
 ) -> list[Path]:
-    """Predict videos into files of one folder; what an earlier run has finished stays as it is."""
-    folder = outs[0].parent if len(outs) else Path()
+    """Predict videos, each by an estimator into a file, all in one folder; return the files.
+
+    What an earlier run has finished stays as it is.
+    """
+    outs = [out for _, _, out in jobs]
+    folder = outs[0].parent if outs else Path()
     folder.mkdir(parents=True, exist_ok=True)
     for out in outs:
         if not (options["resume"] and _with_suffix(out, ".done").exists()):
             check_poses_path(out, overwrite=options["overwrite"])
     failures = joblib.Parallel(n_jobs=n_jobs)(
-        joblib.delayed(_predict_one)(estimator, path, out, options)
-        for estimator, path, out in zip(estimators, paths, outs, strict=True)
+        joblib.delayed(_predict_one)(estimator, path, out, options) for estimator, path, out in jobs
     )
     failures = [failure for failure in failures if failure]
     if failures:
         raise ValueError(
-            f"{len(failures)} of {len(paths)} videos could not be predicted, the others are in "
+            f"{len(failures)} of {len(jobs)} videos could not be predicted, the others are in "
             f"{folder}: " + "; ".join(failures)
         )
     for out in outs:
         _with_suffix(out, ".done").unlink(missing_ok=True)
-    return list(outs)
+    return outs
 
 
-def _choose_outs(paths, folder, ending):
+def choose_outs(paths, folder, ending):
     """Return the file of each video, once names and videos are checked."""
     if ending not in (".csv", ".h5", ".npz"):
         raise ValueError(f"ending must be '.csv', '.h5' or '.npz', but was {ending!r}.")

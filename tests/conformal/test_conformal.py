@@ -1,9 +1,9 @@
-from helpers import tiny_estimator
+from helpers import interrupt_at, tiny_estimator
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, LeaveOneGroupOut, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 
 import skpose
@@ -279,6 +279,95 @@ def test_an_ensemble_tells_its_spread():
     assert len(estimator.difficulty_["factors"]) == 4  # three of the confidence, and the spread
 
 
+def test_images_that_were_trained_on_are_warned_of(tmp_path):
+    data = make_poses(20, image_size=32, random_state=0, return_bunch=True)
+    X, y = data.images, data.keypoints
+    network = PoseEstimator(LEAP(filters=4), max_epochs=1, early_stopping=False).fit(X, y)
+    with pytest.warns(UserWarning, match="of a fold were trained on"):
+        ConformalPoseEstimator(FrozenEstimator(network), cv=2, random_state=0).fit(X, y)
+    network.save(tmp_path / "first.skpose")
+    begun = clone(network).set_params(pretrained=tmp_path / "first.skpose")
+    with pytest.warns(UserWarning, match="pretrained=None"):
+        ConformalPoseEstimator(begun, cv=2, random_state=0).fit(X, y)
+
+
+def test_ctrl_c_stops_all_folds():
+    data = make_poses(20, image_size=32, random_state=0, return_bunch=True)
+    network = tiny_estimator(max_epochs=3, callbacks=[interrupt_at(1)])
+    interrupted = pytest.warns(UserWarning, match="interrupted")
+    with interrupted, pytest.raises(KeyboardInterrupt):
+        ConformalPoseEstimator(network, cv=2).fit(data.images, data.keypoints)
+
+
+def test_a_fitted_estimator_may_predict_as_it_is(images):
+    fitted = Blurred().fit(*images)
+    before = Blurred.n_fits
+    estimator = ConformalPoseEstimator(fitted, refit=False, random_state=0).fit(*images)
+    assert Blurred.n_fits == before + 5
+    assert estimator.estimator_ is fitted
+
+
+def test_a_splitter_is_not_needed_in_a_file(tmp_path):
+    data = make_poses(12, image_size=32, random_state=0, return_bunch=True)
+    network = PoseEstimator(LEAP(filters=4), max_epochs=1, early_stopping=False)
+    estimator = ConformalPoseEstimator(network, cv=KFold(2), random_state=0)
+    estimator.fit(data.images, data.keypoints)
+    with pytest.warns(UserWarning, match="cv"):
+        skpose.save(estimator, tmp_path / "model.skpose")
+    read = skpose.load(tmp_path / "model.skpose")
+    np.testing.assert_array_equal(read.predict(data.images), estimator.predict(data.images))
+
+
+def test_any_splitter_of_scikit_learn_will_do(images):
+    X, y = images[0][:60], images[1][:60]
+    groups = np.arange(60) // 20
+    estimator = ConformalPoseEstimator(Blurred(), cv=LeaveOneGroupOut())
+    estimator.fit(X, y, groups=groups)
+    assert estimator.folds_.tolist() == groups.tolist()
+    estimator = ConformalPoseEstimator(Blurred(), cv=ShuffleSplit(30, test_size=0.5)).fit(X, y)
+    assert estimator.folds_.max() == 29
+
+
+def test_confidence_of_a_bodypart_with_few_labels_is_that_of_all(images):
+    X, y = images[0], images[1].copy()
+    y[3:, 1] = np.nan
+    estimator = ConformalPoseEstimator(Blurred(), within=50.0, random_state=0).fit(X, y)
+    assert (estimator.predict(X, return_confidence=True)[1][:, 1] > 0.95).all()
+
+
+def test_it_sees_what_the_estimator_sees():
+    data = make_poses(12, image_size=32, random_state=0, return_bunch=True)
+    pipeline = make_pipeline(ImageResizer(scale=1.0, region=(0, 0, 24, 24)), tiny_estimator())
+    estimator = ConformalPoseEstimator(pipeline, cv=2).fit(data.images, data.keypoints)
+    assert estimator.region_ == (0, 0, 24, 24)
+
+
+def test_maps_need_an_estimator_that_draws_them(images):
+    before = Blurred.n_fits
+    with pytest.raises(ValueError, match="Blurred draws no confidence maps"):
+        ConformalPoseEstimator(Blurred(), use_maps=True).fit(*images)
+    assert Blurred.n_fits == before
+
+
+def test_errors_in_one_fold_alone_are_too_few(images):
+    class Rarely(Blurred):
+        def predict(self, X, return_confidence=False):
+            found = super().predict(X, return_confidence)
+            keypoints = found[0] if return_confidence else found
+            keypoints[np.asarray(X)[:, 0, 0, 0] != images[0][0, 0, 0, 0]] = np.nan
+            return found
+
+    X, y = images[0][:20], images[1][:20]
+    with pytest.raises(ValueError, match="all folds but one"):
+        ConformalPoseEstimator(Rarely(), cv=2, random_state=0).fit(X, y)
+
+
+def test_weights_need_an_estimator_that_takes_them(images):
+    X, y = images
+    with pytest.raises(ValueError, match="Blurred takes no sample_weight"):
+        ConformalPoseEstimator(Blurred()).fit(X, y, sample_weight=np.ones(len(X)))
+
+
 def test_it_is_cloned_with_its_parameters():
     estimator = ConformalPoseEstimator(Blurred(), coverage=0.8, cv=3)
     assert clone(estimator).get_params()["estimator__tells"] is True
@@ -322,7 +411,7 @@ def test_no_labels_are_told(images):
 
 def test_one_bodypart_needs_a_distance(images):
     X, y = images
-    with pytest.raises(ValueError, match="give within"):
+    with pytest.raises(ValueError, match="Give within"):
         ConformalPoseEstimator(One()).fit(X, y[:, :1])
 
 

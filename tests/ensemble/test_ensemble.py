@@ -1,4 +1,4 @@
-from helpers import tiny_estimator
+from helpers import interrupt_at, tiny_estimator
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
@@ -15,6 +15,7 @@ from skpose.models import LEAP
 from skpose.preprocessing import ImageResizer
 from skpose.sampling import ConfidenceSampler, EnsembleSampler
 from skpose.skeleton import Skeleton
+from skpose.two_stage import TwoStageEstimator
 from skpose.video_poses import predict_members, predict_video
 
 
@@ -174,6 +175,20 @@ def test_views_are_moved_back():
     np.testing.assert_allclose(swapped, np.broadcast_to(expected, (3, 1, 2, 2)), atol=0.6)
 
 
+def test_views_turn_about_the_middle_of_what_is_seen():
+    image = np.zeros((1, 40, 60, 1), np.uint8)
+    image[0, 16:21, 6:11] = 150
+    image[0, 13:15, 3:5] = 250
+    pipeline = make_pipeline(ImageResizer(scale=1.0, region=(0, 10, 20, 20)), Brightest())
+    expected = Brightest().predict(image)
+    pipeline.fit(image, expected)
+    ensemble = PoseEnsemble([pipeline], rotations=(0, 15), mirror=True).fit(image, expected)
+    assert ensemble.region_ == (0, 10, 20, 20)
+    poses, _ = ensemble.predict_members(image)
+    poses[2:] = poses[2:, :, ::-1]
+    np.testing.assert_allclose(poses, np.broadcast_to(expected, poses.shape), atol=0.6)
+
+
 def test_trained_ones_are_put_together_without_training(data):
     members = [
         tiny_estimator(random_state=seed).fit(data.images, data.keypoints) for seed in (0, 1)
@@ -245,7 +260,7 @@ def test_tables_of_each_estimator_are_written(fitted, data, tmp_path):
     from skpose.poses import read_poses
 
     write_video(tmp_path / "film.mp4", np.repeat(data.images, 3, axis=3))
-    paths = predict_members(fitted, tmp_path / "film.mp4", out=tmp_path / "tables")
+    paths = predict_members(fitted, [tmp_path / "film.mp4"], out=tmp_path / "tables")
     assert [path.name for path in paths] == ["film_0.csv", "film_1.csv", "film_2.csv"]
     first = predict_video(fitted.estimators_[0], tmp_path / "film.mp4")
     np.testing.assert_allclose(
@@ -266,6 +281,62 @@ def test_tables_of_each_estimator_are_written(fitted, data, tmp_path):
 def test_bad_parameters_are_told_before_any_training(ensemble, message, data):
     with pytest.raises(ValueError, match=message):
         ensemble.fit(data.images, data.keypoints)
+
+
+def test_ctrl_c_stops_the_whole_ensemble(data):
+    network = tiny_estimator(max_epochs=3, callbacks=[interrupt_at(1)])
+    interrupted = pytest.warns(UserWarning, match="interrupted")
+    with interrupted, pytest.raises(KeyboardInterrupt):
+        PoseEnsemble(network, n_estimators=2).fit(data.images, data.keypoints)
+
+
+def test_seeds_reach_all_parts(data):
+    stages = TwoStageEstimator(tiny_estimator(random_state=0), tiny_estimator(random_state=0))
+    first, second = PoseEnsemble(stages, n_estimators=2, random_state=0)._make_members()
+    for name in ("random_state", "coarse__random_state", "fine__random_state"):
+        assert first.get_params()[name] != second.get_params()[name]
+
+
+def test_confidence_is_that_of_those_who_tell_one():
+    class Silent(Fixed):
+        def predict(self, X):
+            return super().predict(X)[0]
+
+    ensemble, X = ensemble_of(Fixed((5, 5), 0.8), Silent((5, 5)))
+    assert ensemble.predict(X, return_confidence=True)[1] == pytest.approx(0.8)
+
+
+def test_estimators_must_find_the_same_bodyparts(data):
+    one, X = ensemble_of(Fixed(), Fixed())
+    one.n_keypoints_ = 3
+    with pytest.raises(ValueError, match="finds 1 bodyparts, but the ensemble has 3"):
+        one.predict(X)
+
+
+def test_fingerprints_tell_ensembles_of_other_animals_apart():
+    one, _ = ensemble_of(Fixed(), Fixed())
+    before = one.fingerprint()
+    one.size_ *= 2
+    assert one.fingerprint() != before
+
+
+def test_options_must_fit_the_images(data):
+    ensemble = PoseEnsemble(tiny_estimator(), n_estimators=2)
+    with pytest.raises(ValueError, match="groups must have a row for each of the 16 samples"):
+        ensemble.fit(data.images, data.keypoints, groups=np.arange(20))
+
+
+def test_what_a_file_cannot_hold_is_given_once_for_all(data, tmp_path):
+    network = tiny_estimator()
+    ensemble = PoseEnsemble(network, n_estimators=2, random_state=0)
+    ensemble.fit(data.images, data.keypoints)
+    with pytest.warns(UserWarning, match="estimator__model__network"):
+        skpose.save(ensemble, tmp_path / "ensemble.skpose")
+    with pytest.raises(ValueError, match="estimator__model__network"):
+        skpose.load(tmp_path / "ensemble.skpose")
+    given = {"estimator__model__network": network.model.network}
+    read = skpose.load(tmp_path / "ensemble.skpose", custom_objects=given)
+    np.testing.assert_array_equal(read.predict(data.images), ensemble.predict(data.images))
 
 
 def test_snapshots_need_training_that_goes_on(data):

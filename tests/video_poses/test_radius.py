@@ -101,6 +101,12 @@ def test_several_videos_have_radii(video, tmp_path):
     assert "radius" in read_poses(out)
 
 
+def test_what_cannot_hold_radii_is_told_before_any_video(video, tmp_path):
+    with pytest.raises(ValueError, match=r"cannot hold radii.*npz"):
+        predict_videos(Calibrated(), [video], out=tmp_path / "poses", with_radius=True)
+    assert not (tmp_path / "poses").exists()
+
+
 def test_a_part_without_radii_is_not_gone_on_with(video, tmp_path, monkeypatch):
     from skpose import _predictor
 
