@@ -41,7 +41,7 @@ def test_the_sampler_converges(result):
     assert result.diagnostics["r_hat"] < 1.01
     assert result.diagnostics["n_effective"] > 400
     assert result.diagnostics["n_divergent"] == 0
-    assert result.draws["mean"].shape == (4, 1000, 2)
+    assert result.draws["mean"].shape == (4, 2000, 2)
 
 
 def test_differences_tell_which_is_better(result, errors):
