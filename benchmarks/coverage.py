@@ -8,7 +8,8 @@ for 60 epochs on four of them and asked for the fifth. ``share``: of the labelle
 radii that come from the other folds, at nominal 50, 80, 90 and 95 %, with the limits of 95 % of a
 bootstrap over frames. ``radius_px``: the mean radius at 90 %, where errors are foreseen from what
 is told with a keypoint: from nothing, so that it is the same in all frames; from the confidence;
-from the maps too.
+from the maps too. "sure" and "not sure": the share at 90 % in the half of each bodypart's keypoints
+with the higher confidence, and in the other half.
 
 "synthetic" has 2,000 further images, of the same kind, and others of another one: darker, larger,
 or with noise and other animals about: there nothing is promised, and ``share`` says how wrong it
@@ -146,14 +147,12 @@ def describe(errors, radius):
     return {"shares": shares, "radius_px": round(float(np.nanmean(known)), 2)}
 
 
-def judge_spread(errors, radius):
-    """Tell the share within, in the half of the keypoints with the smaller and the larger radii."""
-    at_90 = radius[LEVELS.index(0.9)]
-    is_small = at_90 <= np.nanmedian(at_90, axis=0)
-    known = np.isfinite(errors)
+def judge_halves(errors, radius, is_sure):
+    """Tell the share within, at 90 %, of the half of the keypoints that are sure, and of others."""
+    known, is_within = np.isfinite(errors), errors <= radius[LEVELS.index(0.9)]
     return {
-        name: round(float((errors <= at_90)[half & known].mean()), 3)
-        for name, half in (("small radii", is_small), ("large radii", ~is_small))
+        name: round(float(is_within[half & known].mean()), 3)
+        for name, half in (("sure", is_sure), ("not sure", ~is_sure))
     }
 
 
@@ -193,10 +192,11 @@ def main():
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for name in arguments.sets:
         errors, clues, folds = train_folds(name, arguments.folder)
-        rows = {}
+        rows, doubt = {}, clues[..., 0]
+        is_sure = doubt <= np.median(doubt, axis=0)
         for kind, which in KINDS.items():
             rows[kind], radius = judge_folds(errors, clues[..., which], folds)
-            rows[kind] |= judge_spread(errors, radius)
+            rows[kind] |= judge_halves(errors, radius, is_sure)
         if name == "synthetic":
             rows |= judge_others(errors, clues, arguments.folder)
         merge_rows("coverage", name, rows)
