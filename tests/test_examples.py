@@ -32,6 +32,7 @@ def test_example_draws_one_figure_and_writes_nothing(script, pyplot, tmp_path, m
     (number,) = pyplot.get_fignums()
     ax = pyplot.figure(number).axes[0]
     drawn = [image.get_array() for image in ax.images] + [line.get_xydata() for line in ax.lines]
+    drawn += [dots.get_offsets() for dots in ax.collections]
     assert drawn
     assert all(np.isfinite(values).all() for values in drawn if np.size(values))
     assert ax.get_xlabel()

@@ -143,9 +143,9 @@ def test_a_training_is_started_and_its_guesses_are_gone_through(
         rows = page.locator("#frames-shown .number")
         until(lambda: rows.all_inner_texts() == ["4", "0"])  # the least sure one first
         until(lambda: page.input_value("#frame-number") == "4")
+        until(lambda: page.locator("#overlay g[data-state=guess]").count() == 4)
         page.keyboard.press("f")
-        saved(page)
-        assert states(path, 4) == ["placed"] * 4
+        until(lambda: states(path, 4) == ["placed"] * 4)
         page.keyboard.press("d")
         until(lambda: page.input_value("#frame-number") == "0")
 
