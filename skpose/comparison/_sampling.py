@@ -11,7 +11,7 @@ _N_NODES = 15  # of the quadrature over groups
 def _import_numpyro():
     try:
         import numpyro
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ImportError(
             "Comparing models needs NumPyro: pip install 'skpose[compare]'."
         ) from error
