@@ -54,12 +54,14 @@ def test_differences_tell_which_is_better(result, errors):
     assert row["probability"] < 0.001
 
 
+@pytest.mark.slow
 def test_models_that_are_alike_are_not_told_apart():
     rng = np.random.default_rng(3)
     result = compare({name: rng.gamma(2, 1, 300) for name in "ab"}, n_draws=500)
     assert 0.02 < result.differences()["probability"].iloc[0] < 0.98
 
 
+@pytest.mark.slow
 def test_groups_make_intervals_as_wide_as_groups_differ():
     """Videos of which some are harder: errors in one are not independent."""
     rng = np.random.default_rng(4)
@@ -73,6 +75,7 @@ def test_groups_make_intervals_as_wide_as_groups_differ():
     assert (grouped > 2 * plain).all()
 
 
+@pytest.mark.slow
 def test_what_groups_share_does_not_blur_the_difference():
     rng = np.random.default_rng(5)
     groups = np.repeat(np.arange(8), 50)
@@ -91,10 +94,12 @@ def test_groups_may_differ_between_models(errors):
     assert result.means.shape == (400, 2)
 
 
+@pytest.mark.slow
 def test_a_seed_fixes_the_draws(result, errors):
     np.testing.assert_array_equal(compare(errors).means, result.means)
 
 
+@pytest.mark.slow
 def test_what_is_not_labelled_does_not_count(errors):
     holes = {name: np.where(np.arange(4) == 1, NAN, values) for name, values in errors.items()}
     with warnings.catch_warnings():
@@ -104,6 +109,7 @@ def test_what_is_not_labelled_does_not_count(errors):
     assert result.means[:, 0].mean() == pytest.approx(expected, rel=0.05)
 
 
+@pytest.mark.slow
 def test_units_do_not_matter(result, errors):
     large = compare({name: 100 * values for name, values in errors.items()})
     np.testing.assert_allclose(large.means / 100, result.means, rtol=0.05)
@@ -123,6 +129,7 @@ def test_draws_are_arviz_s(result):
     assert not tree["sample_stats"]["diverging"].values.any()
 
 
+@pytest.mark.slow
 def test_millions_of_errors_are_told_apart():
     rng = np.random.default_rng(6)
     errors = {name: rng.gamma(2, scale, 1_500_000) for name, scale in (("a", 1.0), ("b", 1.005))}
@@ -142,6 +149,7 @@ def test_errors_of_zero_are_raised_with_a_warning(errors):
     assert np.isfinite(result.means).all()
 
 
+@pytest.mark.slow
 def test_a_sampler_that_has_not_converged_is_told(errors):
     with pytest.warns(UserWarning, match="may not have converged"):
         compare(errors, n_draws=10, n_warmup=5)

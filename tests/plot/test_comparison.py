@@ -47,6 +47,7 @@ def test_other_quantities_are_refused(comparison):
         ComparisonDisplay(comparison=comparison).plot(quantity="median")
 
 
+@pytest.mark.slow
 def test_errors_are_compared_and_drawn():
     rng = np.random.default_rng(0)
     errors = {"small": rng.gamma(2, 2.0, (50, 4)), "large": rng.gamma(2, 1.0, (50, 4))}
