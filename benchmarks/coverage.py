@@ -30,8 +30,8 @@ from sklearn.pipeline import make_pipeline
 
 from skpose import PoseEstimator
 from skpose.conformal._clues import predict_with_clues
-from skpose.conformal._difficulty import expected_errors, fit_difficulty
-from skpose.conformal._scores import Scores
+from skpose.conformal._difficulty import expected_errors, expected_in_folds, fit_difficulty
+from skpose.conformal._scores import Scores, radii_in_folds
 from skpose.datasets import make_poses, read_labels
 from skpose.metrics import keypoint_errors
 from skpose.preprocessing import ImageResizer
@@ -120,15 +120,8 @@ def train_folds(name, folder):
 
 def judge_folds(errors, clues, folds):
     """Describe radii that come from the other folds."""
-    radius = np.full((len(LEVELS), *errors.shape), np.nan)
-    expected = np.full(errors.shape, np.nan)
-    for i in range(N_FOLDS):
-        others = np.where((folds == i)[:, None], np.nan, errors)
-        expected[folds == i] = expected_errors(fit_difficulty(others, clues), clues[folds == i])
-    for i in range(N_FOLDS):
-        scores = Scores((errors / expected)[folds != i])
-        for level, values in zip(LEVELS, radius, strict=True):
-            values[folds == i] = expected[folds == i] * scores.quantiles(level)
+    expected = expected_in_folds(errors, clues, folds)
+    radius = radii_in_folds(errors, expected, folds, LEVELS)
     return describe(errors, radius), radius
 
 
@@ -156,7 +149,7 @@ def judge_halves(errors, radius, is_sure):
     }
 
 
-def judge_others(errors, clues, folder):
+def judge_others(errors, clues, folds, folder):
     """Describe radii in footage that the folds' estimators have nothing to do with."""
     images, keypoints, skeleton = synthetic()
     path = folder / "synthetic_all.npz"
@@ -168,14 +161,10 @@ def judge_others(errors, clues, folder):
         np.savez(path, **arrays)
     arrays = np.load(path)
     clues = clues[..., KINDS["confidence"]]
-    expected = np.full(errors.shape, np.nan)
-    _, _, folds = train_folds("synthetic", folder)
-    for i in range(N_FOLDS):
-        others = np.where((folds == i)[:, None], np.nan, errors)
-        expected[folds == i] = expected_errors(fit_difficulty(others, clues), clues[folds == i])
-    scores, learnt = Scores(errors / expected), fit_difficulty(errors, clues)
+    scores = Scores(errors / expected_in_folds(errors, clues, folds))
+    learnt = fit_difficulty(errors, clues)
     rows = {}
-    for kind in other_footage():
+    for kind in [name.removeprefix("errors ") for name in arrays if name.startswith("errors ")]:
         own = arrays[f"clues {kind}"][..., KINDS["confidence"]]
         foreseen = expected_errors(learnt, own)
         radius = np.stack([foreseen * scores.quantiles(level) for level in LEVELS])
@@ -198,7 +187,7 @@ def main():
             rows[kind], radius = judge_folds(errors, clues[..., which], folds)
             rows[kind] |= judge_halves(errors, radius, is_sure)
         if name == "synthetic":
-            rows |= judge_others(errors, clues, arguments.folder)
+            rows |= judge_others(errors, clues, folds, arguments.folder)
         merge_rows("coverage", name, rows)
 
 

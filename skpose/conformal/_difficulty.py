@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.linear_model import Ridge
 
-__all__ = ["expected_errors", "fit_difficulty"]
+__all__ = ["expected_errors", "expected_in_folds", "fit_difficulty"]
 
 _FLOOR = 0.05  # of the median error: smaller ones are alike
 _TINY = 1e-9
@@ -55,6 +55,29 @@ def _of_all(means, is_known):
 def expected_errors(learnt, clues):
     """Return how large errors are to be expected, in pixels, within what has been seen."""
     return np.clip(_expect(learnt, clues), *learnt["limits"])
+
+
+def expected_in_folds(errors, clues, folds):
+    """Return how large the errors of each fold are to be expected, learnt from the other folds.
+
+    Parameters
+    ----------
+    errors, clues
+        As for `fit_difficulty`.
+    folds : ndarray of int of shape (n_samples,)
+        The fold of each sample; -1: none.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_keypoints)
+        Pixels; NaN where there is no error, or no fold.
+    """
+    expected = np.full(errors.shape, np.nan)
+    for fold in np.unique(folds[folds >= 0]):
+        is_here = folds == fold
+        others = np.where(is_here[:, np.newaxis], np.nan, errors)
+        expected[is_here] = expected_errors(fit_difficulty(others, clues), clues[is_here])
+    return np.where(np.isnan(errors), np.nan, expected)
 
 
 def _expect(learnt, clues):

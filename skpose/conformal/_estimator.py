@@ -29,8 +29,8 @@ from skpose._predictor import KeypointRegressorMixin, Predictor
 from skpose._types import Images, RandomState
 from skpose.base import HasMethods, Interval, StrOptions, check_keypoints, fit_context
 from skpose.conformal._clues import predict_with_clues
-from skpose.conformal._difficulty import expected_errors, fit_difficulty
-from skpose.conformal._scores import Scores
+from skpose.conformal._difficulty import expected_errors, expected_in_folds, fit_difficulty
+from skpose.conformal._scores import Scores, radii_in_folds
 from skpose.estimator import PoseEstimator
 from skpose.metrics import keypoint_errors
 from skpose.preprocessing import ImageBatch
@@ -308,23 +308,18 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
     def _learn(self, y, tests, found):
         """Learn how errors go with clues, and how they are distributed then."""
         self.folds_ = np.full(len(y), -1)
-        self.errors_, self.expected_errors_ = np.full((2, *y.shape[:2]), np.nan)
+        self.errors_ = np.full(y.shape[:2], np.nan)
         clues = np.zeros((*y.shape[:2], found[0][1].shape[2]))
         for i, (test, (keypoints, told)) in enumerate(zip(tests, found, strict=True)):
             self.folds_[test] = i
             self.errors_[test] = keypoint_errors(y[test], keypoints)
             clues[test] = told
-        for i in range(len(tests)):
-            is_here = self.folds_ == i
-            if not np.isfinite(self.errors_[~is_here]).any():
-                raise ValueError(
-                    "The estimators found no labelled keypoint in all folds but one, so there are "
-                    "too few errors to learn from."
-                )
-            others = np.where(is_here[:, np.newaxis], np.nan, self.errors_)
-            learnt = fit_difficulty(others, clues)
-            self.expected_errors_[is_here] = expected_errors(learnt, clues[is_here])
-        self.expected_errors_[np.isnan(self.errors_)] = np.nan
+        if len(np.unique(self.folds_[np.isfinite(self.errors_).any(axis=1)])) < 2:
+            raise ValueError(
+                "The estimators found no labelled keypoint in all folds but one, so there are too "
+                "few errors to learn from."
+            )
+        self.expected_errors_ = expected_in_folds(self.errors_, clues, self.folds_)
         self.difficulty_ = fit_difficulty(self.errors_, clues)
 
     @property
@@ -405,12 +400,7 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
         levels = np.atleast_1d(np.asarray(coverage, dtype=np.float64))
         if not ((levels > 0) & (levels < 1)).all():
             raise ValueError(f"coverage must be between 0 and 1, but was {coverage!r}.")
-        radius = np.full((len(levels), *self.errors_.shape), np.nan)
-        for fold in np.unique(self.folds_[self.folds_ >= 0]):
-            is_here = self.folds_ == fold
-            scores = Scores((self.errors_ / self.expected_errors_)[~is_here])
-            for i, level in enumerate(levels):
-                radius[i, is_here] = self.expected_errors_[is_here] * scores.quantiles(level)
+        radius = radii_in_folds(self.errors_, self.expected_errors_, self.folds_, levels)
         is_within = np.where(np.isnan(self.errors_), np.nan, self.errors_ <= radius)
         return is_within, radius
 

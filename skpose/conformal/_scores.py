@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["Scores"]
+__all__ = ["Scores", "radii_in_folds"]
 
 _FEW = 20  # labels; with fewer a bodypart's scores are those of all
 
@@ -43,6 +43,32 @@ class Scores:
             n_within = np.searchsorted(scores, multiples[:, i], side="right")
             shares[:, i] = n_within / (len(scores) + 1)
         return shares
+
+
+def radii_in_folds(errors, expected, folds, levels):
+    """Return radii of each fold that come from the errors in the other folds.
+
+    Parameters
+    ----------
+    errors, expected : ndarray of shape (n_samples, n_keypoints)
+        Errors, and what was expected of them without their fold; NaN: not known.
+    folds : ndarray of int of shape (n_samples,)
+        The fold of each sample; -1: none.
+    levels : sequence of float
+        Shares of the positions that radii are to hold.
+
+    Returns
+    -------
+    ndarray of shape (n_levels, n_samples, n_keypoints)
+        Pixels; NaN where nothing was expected.
+    """
+    radius = np.full((len(levels), *errors.shape), np.nan)
+    for fold in np.unique(folds[folds >= 0]):
+        is_here = folds == fold
+        scores = Scores((errors / expected)[~is_here])
+        for i, level in enumerate(levels):
+            radius[i, is_here] = expected[is_here] * scores.quantiles(level)
+    return radius
 
 
 def _quantile(scores, coverage):

@@ -58,8 +58,11 @@ def robust_mean(poses: ArrayLike, weights: ArrayLike | None = None) -> NDArray[n
         )
     weights = np.where(np.isnan(weights), 1.0, np.maximum(weights, _LEAST_WEIGHT)) * is_known
     found = np.where(is_known[..., np.newaxis], poses, 0.0)
-    middle = _median(poses, is_known)
-    scale = np.maximum(_median(_distances(poses, middle), is_known) / _RAYLEIGH, _LEAST)
+    # Where none is found, the zeros that stand for it have a median too, and do not warn.
+    counts = is_known | ~is_known.any(axis=0)
+    middle = np.nanmedian(np.where(counts[..., np.newaxis], found, np.nan), axis=0)
+    distances = np.where(counts, _distances(found, middle), np.nan)
+    scale = np.maximum(np.nanmedian(distances, axis=0) / _RAYLEIGH, _LEAST)
     for _ in range(_N_STEPS):
         far = _distances(found, middle) / (_TURN * scale)
         counted = weights / np.maximum(far, 1.0)
@@ -112,16 +115,3 @@ def _check(poses):
 
 def _distances(poses, middle):
     return np.linalg.norm(poses - middle, axis=-1)
-
-
-def _median(values, is_known):
-    """Return the median over the first axis, of what is known; NaN where nothing is."""
-    is_known = is_known.reshape(*is_known.shape, *[1] * (values.ndim - is_known.ndim))
-    n_known = is_known.sum(axis=0)
-    values = np.sort(np.where(is_known, values, np.inf), axis=0)
-    middle = [np.clip((n_known - 1 + shift) // 2, 0, None) for shift in (0, 1)]
-    pair = [
-        np.take_along_axis(values, np.broadcast_to(at, values.shape[1:])[np.newaxis], axis=0)[0]
-        for at in middle
-    ]
-    return np.where(n_known > 0, (pair[0] + pair[1]) / 2, np.nan)
