@@ -143,6 +143,30 @@ def test_a_model_is_calibrated_and_tells_radii(folder, tmp_path):
     )
 
 
+def test_a_calibration_that_was_stopped_goes_on(folder, tmp_path, monkeypatch):
+    path, whole = tmp_path / "calibrated.skpose", tmp_path / "whole.skpose"
+    command = ["calibrate", folder / "labels.h5", folder / "0.skpose", "--cv", 2, "-o"]
+    fits, fit = [], skpose.PoseEstimator.fit
+
+    def stop_in_the_second(self, *args, **options):
+        fits.append(self)
+        if len(fits) == 2:
+            raise KeyboardInterrupt
+        return fit(self, *args, **options)
+
+    monkeypatch.setattr(skpose.PoseEstimator, "fit", stop_in_the_second)
+    stopped = run(*command, path, ok=False)
+    folds = tmp_path / "calibrated.skpose.folds"
+    assert f"goes on from what is in {folds}" in " ".join(stopped.split())
+    assert not path.exists()
+    assert "Fold 1: known from before" in run(*command, path)
+    assert len(fits) == 3
+    assert not folds.exists()
+    run(*command, whole)
+    models = [skpose.load(name) for name in (path, whole)]
+    np.testing.assert_allclose(models[0].errors_, models[1].errors_, atol=1e-3)
+
+
 def test_frames_that_were_kept_back_calibrate_without_training(folder, tmp_path):
     poses = make_poses(30, 32, random_state=1, return_bunch=True)
     labels = tmp_path / "new.h5"

@@ -1,7 +1,9 @@
 """``skpose calibrate``."""
 
+import contextlib
 import copy
 from pathlib import Path
+import shutil
 
 import click
 import numpy as np
@@ -53,15 +55,18 @@ _LEVELS = (0.5, 0.8, 0.9, 0.95)
     is_flag=True,
     help="Train nothing, but use those of LABELS alone that the model was not trained on.",
 )
-@click.option("--seed", type=int, default=None, help="Makes the division reproducible.")
+@click.option(
+    "--seed", default=0, show_default=True, help="Another seed divides the labels in another way."
+)
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 def calibrate(labels, model_file, out, skeleton, coverage, within, minutes, held_back, **options):
     """Find out from LABELS how far off the keypoints of MODEL_FILE may be.
 
     LABELS are those that it was trained on. The new model finds the same keypoints; its confidence
     is the probability that one is found, and `skpose predict --with-radius` tells for each the
-    radius that holds the true position with the probability --coverage. Ctrl-C stops, and nothing
-    is written.
+    radius that holds the true position with the probability --coverage. After Ctrl-C, the
+    same command goes on with the part of the labels that it was at: what the others gave is kept in
+    the folder OUT.folds until all are done.
     """
     cv, seed, overwrite = (options.pop(name) for name in ("cv", "seed", "overwrite"))
     if held_back and minutes is not None:
@@ -86,11 +91,19 @@ def calibrate(labels, model_file, out, skeleton, coverage, within, minutes, held
         calibrated = ConformalPoseEstimator(FrozenEstimator(model), **settings)
         _fit(calibrated, data, _unseen(model, data, model_file), cv)
     else:
-        calibrated = ConformalPoseEstimator(_to_train(model, minutes, cv), refit=False, **settings)
-        _fit(calibrated, data, None, cv)
+        folds = out.with_name(f"{out.name}.folds")
+        estimator = _to_train(model, minutes, cv)
+        calibrated = ConformalPoseEstimator(estimator, refit=False, memory=folds, **settings)
+        try:
+            _fit(calibrated, data, None, cv)
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(f"The same command goes on from what is in {folds}.")
+            raise
     calibrated.estimator_ = model  # with the parameters that it was trained with
-    calibrated.set_params(estimator=clone(model), refit=True)
+    calibrated.set_params(estimator=clone(model), refit=True, memory=None)
     skpose.save(calibrated, out, overwrite=overwrite)
+    if not held_back:
+        _forget(folds)
     click.echo(_tell(calibrated))
     click.echo(f"The calibrated model is in {out}")
 
@@ -158,6 +171,14 @@ def _fit(calibrated, data, rows, n_folds):
     calibrated.set_params(cv=n_folds)
     options = {"groups": groups, "visibility": data.visibility[rows]}
     calibrated.fit(images[rows], data.keypoints[rows], **options)
+
+
+def _forget(folds):
+    """Remove what joblib has kept of folds, and the folder, unless somebody put more in it."""
+    shutil.rmtree(folds / "joblib", ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (folds / ".gitignore").unlink(missing_ok=True)  # joblib's as well
+        folds.rmdir()
 
 
 def _tell(calibrated):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+import os
 from typing import Any, ClassVar, Literal, Self
 import warnings
 
@@ -17,7 +18,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skpose._boxes import typical_size
-from skpose._messages import tell
 from skpose._meta_estimators import (
     InnerRolesMixin,
     check_options,
@@ -26,10 +26,11 @@ from skpose._meta_estimators import (
     with_seed,
 )
 from skpose._predictor import KeypointRegressorMixin, Predictor
-from skpose._types import Images, RandomState
+from skpose._types import Images, PathLike, RandomState
 from skpose.base import HasMethods, Interval, StrOptions, check_keypoints, fit_context
 from skpose.conformal._clues import predict_with_clues
 from skpose.conformal._difficulty import expected_errors, expected_in_folds, fit_difficulty
+from skpose.conformal._folds import KeptFolds, look_at
 from skpose.conformal._scores import Scores, radii_in_folds
 from skpose.estimator import PoseEstimator
 from skpose.metrics import keypoint_errors
@@ -73,6 +74,10 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
     within : float or "auto", default="auto"
         The distance that the confidence speaks of, in pixels. "auto": a twentieth of the animal's
         size.
+    memory : str, path-like or joblib.Memory, default=None
+        A folder in which is kept what came out of each fold, as a Pipeline takes it: the same `fit`
+        after one that was stopped takes up where that was. The same are images, labels, parameters
+        and an integer as `random_state`. None: nothing is kept.
     n_jobs : int, default=None
         How many are trained at once, through joblib: None is one, unless in a
         ``joblib.parallel_config``.
@@ -153,7 +158,7 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
 
     _inner = "estimator_"
     _clones: ClassVar = {"estimator_": "estimator"}
-    _only_for_training = ("cv",)  # a file that cannot hold it is still of use
+    _only_for_training = ("cv", "memory")  # a file that cannot hold it is still of use
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"]), None],
         "coverage": [Interval(Real, 0, 1, closed="neither")],
@@ -161,6 +166,7 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
         "refit": ["boolean"],
         "use_maps": ["boolean"],
         "within": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "memory": [str, os.PathLike, HasMethods(["cache"]), None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -175,6 +181,7 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
         refit: bool = True,
         use_maps: bool = False,
         within: float | Literal["auto"] = "auto",
+        memory: PathLike | joblib.Memory | None = None,
         n_jobs: int | None = None,
         random_state: RandomState = None,
         verbose: int = 0,
@@ -185,6 +192,7 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
         self.refit = refit
         self.use_maps = use_maps
         self.within = within
+        self.memory = memory
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -231,14 +239,12 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
         splits = self._split(rows, given.get("groups"), int(generator.randint(_SEED_END)))
         self.within_ = self._choose_within(y)
         seed = int(generator.randint(_SEED_END))
-        jobs = [
-            joblib.delayed(self._fit_fold)(i, batch, y, given, seed, *split)
-            for i, split in enumerate(splits)
-        ]
+        jobs = self._list_jobs(batch, y, given, seed, splits)
         if not self._is_frozen and self.refit:
             jobs.append(joblib.delayed(self._train)(batch, y, given, seed, rows))
         found = joblib.Parallel(n_jobs=self.n_jobs)(jobs)
         self.estimator_ = found.pop() if len(found) > len(splits) else self.estimator
+        _warn_if_seen(sum(n_seen for *_, n_seen in found), len(rows))
         self.n_keypoints_, self.image_shape_ = y.shape[1], tuple(batch.shape[1:])
         self._learn(y, [test for _, test in splits], found)
         return self
@@ -291,26 +297,31 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
         splitter = KFold(**options) if groups is None else GroupKFold(**options)
         return [(rows[a], rows[b]) for a, b in splitter.split(rows, groups=groups)]
 
-    def _train(self, batch, y, given, seed, rows):
-        """Train a clone on some of the images."""
-        estimator = with_seed(clone(self._template()), seed)
-        return fit_or_stop(estimator, batch[rows], y[rows], take_options(given, rows))
+    def _list_jobs(self, batch, y, given, seed, splits):
+        """Return what is to be done for each fold, to be run by joblib."""
+        if self._is_frozen:
+            look = joblib.delayed(look_at)
+            return [look(self.estimator, batch[test], self.use_maps) for _, test in splits]
+        find = joblib.delayed(KeptFolds(self.memory, batch, self.verbose))
+        return [
+            find(f"Fold {i}", self._new_estimator(seed), y, given, split, self.use_maps)
+            for i, split in enumerate(splits, 1)
+        ]
 
-    def _fit_fold(self, i, batch, y, given, seed, train, test):
-        """Return keypoints and clues of a fold, from an estimator that has not seen it."""
-        estimator = self.estimator
-        if not self._is_frozen:
-            tell(f"Fold {i + 1}: {len(train)} images to train on, {len(test)} kept.", self.verbose)
-            estimator = self._train(batch, y, given, seed, train)
-        _warn_if_seen(estimator, batch[test])
-        return predict_with_clues(estimator, batch[test], self.use_maps)
+    def _new_estimator(self, seed):
+        return with_seed(clone(self._template()), seed)
+
+    def _train(self, batch, y, given, seed, rows):
+        """Train an estimator on all images that have labels."""
+        options = take_options(given, rows)
+        return fit_or_stop(self._new_estimator(seed), batch[rows], y[rows], options)
 
     def _learn(self, y, tests, found):
         """Learn how errors go with clues, and how they are distributed then."""
         self.folds_ = np.full(len(y), -1)
         self.errors_ = np.full(y.shape[:2], np.nan)
         clues = np.zeros((*y.shape[:2], found[0][1].shape[2]))
-        for i, (test, (keypoints, told)) in enumerate(zip(tests, found, strict=True)):
+        for i, (test, (keypoints, told, _)) in enumerate(zip(tests, found, strict=True)):
             self.folds_[test] = i
             self.errors_[test] = keypoint_errors(y[test], keypoints)
             clues[test] = told
@@ -435,15 +446,13 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
         return hasattr(self, "difficulty_")
 
 
-def _warn_if_seen(estimator, X):
+def _warn_if_seen(n_seen, n_images):
     """Warn of images that an estimator is judged by, and has been trained on."""
-    roles = Predictor(estimator).image_roles(X)
-    n_seen = 0 if roles is None else int((roles == "training").sum())
     if n_seen:
         warnings.warn(
-            f"{n_seen} of {len(X)} images of a fold were trained on, by what the estimator began "
-            "with, or since they are there twice: radii will be too small. Set pretrained=None, "
-            "or give a frozen estimator images that it has not seen.",
+            f"{n_seen} of the {n_images} images were trained on before they were to be found, by "
+            "what the estimator began with, or since they are there twice: radii will be too "
+            "small. Set pretrained=None, or give a frozen estimator images that it has not seen.",
             UserWarning,
-            stacklevel=2,
+            stacklevel=3,
         )

@@ -283,7 +283,7 @@ def test_images_that_were_trained_on_are_warned_of(tmp_path):
     data = make_poses(20, image_size=32, random_state=0, return_bunch=True)
     X, y = data.images, data.keypoints
     network = PoseEstimator(LEAP(filters=4), max_epochs=1, early_stopping=False).fit(X, y)
-    with pytest.warns(UserWarning, match="of a fold were trained on"):
+    with pytest.warns(UserWarning, match="of the 20 images were trained on"):
         ConformalPoseEstimator(FrozenEstimator(network), cv=2, random_state=0).fit(X, y)
     network.save(tmp_path / "first.skpose")
     begun = clone(network).set_params(pretrained=tmp_path / "first.skpose")
@@ -297,6 +297,55 @@ def test_ctrl_c_stops_all_folds():
     interrupted = pytest.warns(UserWarning, match="interrupted")
     with interrupted, pytest.raises(KeyboardInterrupt):
         ConformalPoseEstimator(network, cv=2).fit(data.images, data.keypoints)
+
+
+class Stops(Blurred):
+    """Is stopped in the training of the third fold, once."""
+
+    n_fits, has_stopped = 0, False
+
+    def fit(self, X, y):
+        if type(self).n_fits == 2 and not type(self).has_stopped:
+            type(self).has_stopped = True
+            raise KeyboardInterrupt
+        return super().fit(X, y)
+
+
+def test_what_folds_gave_is_kept(images, tmp_path):
+    X, y = images
+    kept = ConformalPoseEstimator(Stops(), memory=tmp_path / "folds", random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        kept.fit(X, y)
+    assert Stops.n_fits == 2
+    kept.fit(X, y)
+    assert Stops.n_fits == 6  # the three folds that were missing, and all images
+    whole = ConformalPoseEstimator(Blurred(), random_state=0).fit(X, y)
+    np.testing.assert_array_equal(kept.errors_, whole.errors_)
+    np.testing.assert_array_equal(
+        *(estimator.predict(X, return_radius=True)[1] for estimator in (kept, whole))
+    )
+
+
+def test_what_folds_gave_is_of_the_same_pixels_labels_and_parameters(images, tmp_path):
+    X, y = (part[:60] for part in images)
+    np.save(tmp_path / "X.npy", X)
+    on_disk = np.load(tmp_path / "X.npy", mmap_mode="r+")
+    kept = ConformalPoseEstimator(Blurred(), cv=2, memory=str(tmp_path / "folds"), random_state=0)
+
+    def count(X, y):
+        before = Blurred.n_fits
+        kept.fit(X, y)
+        return Blurred.n_fits - before
+
+    assert count(on_disk, y) == 3
+    assert count(on_disk, y) == 1
+    assert count(on_disk, y + 1) == 3
+    on_disk[0, 5, 5] = 255
+    assert count(on_disk, y) == 3
+    kept.estimator.set_params(seed=1)
+    assert count(on_disk, y) == 3
+    kept.set_params(random_state=1)
+    assert count(on_disk, y) == 3
 
 
 def test_a_fitted_estimator_may_predict_as_it_is(images):
