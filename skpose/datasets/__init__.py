@@ -13,6 +13,7 @@ _HOMES = {
     "append_images": "_annotation_changes",
     "change_skeleton": "_annotation_edits",
     "check_labels_path": "_write_labels",
+    "fetch_deepposekit": "_fetch",
     "find_format": "_read_labels",
     "find_suspects": "_suspects",
     "fold_annotations": "_annotation_changes",
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     )
     from skpose.datasets._coco import read_coco as read_coco
     from skpose.datasets._deeplabcut import read_deeplabcut as read_deeplabcut
+    from skpose.datasets._fetch import fetch_deepposekit as fetch_deepposekit
     from skpose.datasets._hdf5_images import HDF5Images as HDF5Images
     from skpose.datasets._image_files import ImageFiles as ImageFiles
     from skpose.datasets._label_studio import read_label_studio as read_label_studio
