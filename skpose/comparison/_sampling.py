@@ -1,5 +1,7 @@
 """The model of errors, and draws from its posterior: the one module that imports NumPyro."""
 
+from functools import lru_cache
+
 import numpy as np
 
 __all__ = ["draw_posterior", "draw_prior"]
@@ -64,17 +66,28 @@ def _define(n_models, n_groups):
     return model
 
 
-def _sampler(n_models, n_groups, n_warmup, n_draws, n_chains):
+@lru_cache(maxsize=16)
+def _compile(n_models, n_groups, n_warmup, n_draws, n_chains):
+    """Return a function that draws, compiled once: it takes seconds, and JAX never frees it."""
+    from jax import jit
     from numpyro.infer import MCMC, NUTS
 
-    return MCMC(
-        NUTS(_define(n_models, n_groups), target_accept_prob=0.99),
-        num_warmup=n_warmup,
-        num_samples=n_draws,
-        num_chains=n_chains,
-        chain_method="vectorized",
-        progress_bar=False,
-    )
+    model = _define(n_models, n_groups)
+
+    def draw(key, cells):
+        sampler = MCMC(
+            NUTS(model, target_accept_prob=0.99),
+            num_warmup=n_warmup,
+            num_samples=n_draws,
+            num_chains=n_chains,
+            chain_method="vectorized",
+            progress_bar=False,
+        )
+        sampler.run(key, cells, extra_fields=("diverging", "potential_energy"))
+        fields = sampler.get_extra_fields(group_by_chain=True)
+        return sampler.get_samples(group_by_chain=True), fields
+
+    return jit(draw)
 
 
 def draw_posterior(cells, *, n_warmup, n_draws, n_chains, seed):
@@ -108,11 +121,10 @@ def draw_posterior(cells, *, n_warmup, n_draws, n_chains, seed):
     except ImportError:  # before 0.8
         from jax.experimental import enable_x64
 
-    sampler = _sampler(*cells["n"].shape, n_warmup, n_draws, n_chains)
+    draw = _compile(*cells["n"].shape, n_warmup, n_draws, n_chains)
     with enable_x64(True):  # sums of millions of errors differ by less than a float32 can tell
-        sampler.run(random.PRNGKey(seed), cells, extra_fields=("diverging", "potential_energy"))
-    draws = {name: np.asarray(v) for name, v in sampler.get_samples(group_by_chain=True).items()}
-    fields = sampler.get_extra_fields(group_by_chain=True)
+        samples, fields = draw(random.PRNGKey(seed), cells)
+    draws = {name: np.asarray(values) for name, values in samples.items()}
     statistics = {
         "diverging": np.asarray(fields["diverging"]),
         "lp": -np.asarray(fields["potential_energy"]),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skpose.comparison import compare
-from skpose.comparison._sampling import draw_prior
+from skpose.comparison._sampling import _compile, draw_prior
 
 NAN = np.nan
 
@@ -100,6 +100,16 @@ def test_a_seed_fixes_the_draws(result, errors):
 
 
 @pytest.mark.slow
+def test_the_same_sizes_are_compiled_once(result, errors):
+    before = _compile.cache_info()
+    compare(errors, random_state=1)
+    after = _compile.cache_info()
+    assert (after.hits, after.misses) == (before.hits + 1, before.misses)
+    draw = _compile(len(errors), 1, 1000, 2000, 4)
+    assert _compile.cache_info().misses == before.misses
+    assert draw._cache_size() == 1  # of what JAX has compiled for it, which it never frees
+
+
 def test_what_is_not_labelled_does_not_count(errors):
     holes = {name: np.where(np.arange(4) == 1, NAN, values) for name, values in errors.items()}
     with warnings.catch_warnings():
