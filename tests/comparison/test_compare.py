@@ -57,7 +57,7 @@ def test_differences_tell_which_is_better(result, errors):
 @pytest.mark.slow
 def test_models_that_are_alike_are_not_told_apart():
     rng = np.random.default_rng(3)
-    result = compare({name: rng.gamma(2, 1, 300) for name in "ab"}, n_draws=500)
+    result = compare({name: rng.gamma(2, 1, 300) for name in "ab"})
     assert 0.02 < result.differences()["probability"].iloc[0] < 0.98
 
 
@@ -114,7 +114,7 @@ def test_what_is_not_labelled_does_not_count(errors):
     holes = {name: np.where(np.arange(4) == 1, NAN, values) for name, values in errors.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = compare(holes, n_draws=200, n_warmup=300)
+        result = compare(holes)
     expected = errors["first"][:, [0, 2, 3]].mean()
     assert result.means[:, 0].mean() == pytest.approx(expected, rel=0.05)
 
