@@ -1,6 +1,7 @@
 """What is found in a part of the images, by an estimator that has not been trained on it."""
 
-from joblib import Memory
+import os
+
 import numpy as np
 from sklearn.utils.validation import check_memory
 
@@ -37,8 +38,8 @@ class KeptFolds:
     """
 
     def __init__(self, memory, batch, verbose):
-        # A path is made a string, which is what scikit-learn's check takes.
-        memory = memory if memory is None or isinstance(memory, Memory) else str(memory)
+        if isinstance(memory, os.PathLike):  # of which scikit-learn's check knows nothing
+            memory = os.fspath(memory)
         self._cached = check_memory(memory).cache(_train_and_look)
         self._digests = None if memory is None else _digest(batch)
         self._batch, self._verbose = batch, verbose
