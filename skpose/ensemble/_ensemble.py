@@ -106,6 +106,9 @@ class PoseEnsemble(KeypointRegressorMixin, BaseEstimator):
     ``exp(-d**2 / (2 * s**2))`` for one that is d pixels away, with s a twentieth of the animal's
     size.
 
+    In the same time, one network that is trained for as long as five together has smaller errors
+    (``benchmarks/ensembles.py``): an ensemble is for who has more time than one network can use.
+
     References
     ----------
     Lakshminarayanan, B., Pritzel, A. & Blundell, C. Simple and scalable predictive uncertainty
