@@ -2,19 +2,15 @@
 
 import os
 
-import numpy as np
 from sklearn.utils.validation import check_memory
 
-from skpose._batching import batch_slices
-from skpose._digests import digest_images
+from skpose._digests import digest_rows
 from skpose._messages import tell
 from skpose._meta_estimators import fit_or_stop, take_options
 from skpose._predictor import Predictor
 from skpose.conformal._clues import predict_with_clues
 
 __all__ = ["KeptFolds", "look_at"]
-
-_N_AT_ONCE = 256
 
 
 def look_at(estimator, X, use_maps):
@@ -41,7 +37,7 @@ class KeptFolds:
         if isinstance(memory, os.PathLike):  # of which scikit-learn's check knows nothing
             memory = os.fspath(memory)
         self._cached = check_memory(memory).cache(_train_and_look)
-        self._digests = None if memory is None else _digest(batch)
+        self._digests = None if memory is None else digest_rows(batch.source)
         self._batch, self._verbose = batch, verbose
 
     def __call__(self, name, estimator, y, options, split, use_maps):
@@ -75,8 +71,3 @@ def _train_and_look(estimator, batch, digests, y, options, split, use_maps):
     train, test = split
     estimator = fit_or_stop(estimator, batch[train], y[train], take_options(options, train))
     return look_at(estimator, batch[test], use_maps)
-
-
-def _digest(batch):
-    parts = [np.asarray(batch[part].source) for part in batch_slices(len(batch), _N_AT_ONCE)]
-    return np.concatenate([digest_images(part) for part in parts])

@@ -3,9 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from skpose._batching import batch_slices
 from skpose._checks import check_images
-from skpose._digests import digest_images
+from skpose._digests import digest_rows
 from skpose._types import Images
 
 
@@ -36,7 +35,7 @@ def match_images(images: Images, others: Images) -> tuple[NDArray[np.intp], NDAr
     ([1, 3], [1, 0])
     """
     digests, of_others = (
-        _digest(check_images(part, name=name))
+        digest_rows(check_images(part, name=name))
         for part, name in ((images, "images"), (others, "others"))
     )
     values, index = np.unique(digests, return_index=True)
@@ -44,8 +43,3 @@ def match_images(images: Images, others: Images) -> tuple[NDArray[np.intp], NDAr
     _, places, places_of_others = np.intersect1d(values, values_of_others, return_indices=True)
     order = np.argsort(index[places])
     return index[places][order], index_of_others[places_of_others][order]
-
-
-def _digest(images):
-    parts = [digest_images(np.asarray(images[part])) for part in batch_slices(len(images), None)]
-    return np.concatenate(parts) if parts else np.array([], dtype=np.uint64)

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skpose._digests import digest_images
+from skpose._digests import digest_rows
 from skpose._interrupts import interrupts_held
 from skpose._messages import tell
 from skpose._predictor import KeypointRegressorMixin, find_in_batches
@@ -732,12 +732,10 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         check_is_fitted(self)
         if self.training_digests_ is None:
             raise ValueError("The file of this estimator does not tell what it was trained on.")
-        batch = ImageBatch.wrap(X)
-        roles = np.full(len(batch), "new", dtype="U10")
-        for part in batch_slices(len(batch), None):
-            digests = digest_images(np.asarray(batch[part].source))
-            roles[part][np.isin(digests, self.validation_digests_)] = "validation"
-            roles[part][np.isin(digests, self.training_digests_)] = "training"
+        digests = digest_rows(ImageBatch.wrap(X).source)
+        roles = np.full(len(digests), "new", dtype="U10")
+        roles[np.isin(digests, self.validation_digests_)] = "validation"
+        roles[np.isin(digests, self.training_digests_)] = "training"
         return roles
 
     def fingerprint(self) -> str:
