@@ -9,6 +9,7 @@ disturbances of the machine. Ratios above 1 say that this checkout is faster::
 """
 
 import argparse
+from contextlib import contextmanager
 from functools import partial
 import os
 from pathlib import Path
@@ -96,13 +97,20 @@ def compare(ours, theirs, n_rounds, *, higher_is_better=False):
     }
 
 
+@contextmanager
+def start_workers(checkouts):
+    """Start a process of each checkout."""
+    ours, theirs = ({"PYTHONPATH": str(checkout)} for checkout in checkouts)
+    with (
+        Worker(sys.executable, "checkout_worker.py", ours) as here,
+        Worker(sys.executable, "checkout_worker.py", theirs) as there,
+    ):
+        yield here, there
+
+
 def compare_work(checkouts, folder, image_size, n_rounds):
     """Measure trainings and predictions of two processes that are there."""
-    here, other = checkouts
-    with (
-        Worker(sys.executable, "checkout_worker.py", {"PYTHONPATH": str(here)}) as ours,
-        Worker(sys.executable, "checkout_worker.py", {"PYTHONPATH": str(other)}) as theirs,
-    ):
+    with start_workers(checkouts) as (ours, theirs):
         for i, worker in enumerate((ours, theirs)):
             path = worker.ask("prepare", image_size=image_size, n_images=48)
             assert Path(path).is_relative_to(checkouts[i]), f"{path} is not of {checkouts[i]}"
@@ -138,16 +146,12 @@ def compare_videos(checkouts, folder, n_rounds):
     with write_mp4(video, (480, 640), 30) as write:
         for image in images:
             write(image)
-    with (
-        Worker(sys.executable, "checkout_worker.py", {"PYTHONPATH": str(checkouts[0])}) as ours,
-        Worker(sys.executable, "checkout_worker.py", {"PYTHONPATH": str(checkouts[1])}) as theirs,
-    ):
+    with start_workers(checkouts) as workers:
 
         def both(action, **options):
             calls = [partial(worker.ask, action, path=str(video), **options) for worker in workers]
             return compare(*calls, n_rounds)
 
-        workers = (ours, theirs)
         out = str(folder / "drawn.mp4")
         return {
             f"decoding {N_FRAMES} frames, seconds": both("decode"),

@@ -82,8 +82,9 @@ print(f"{needed:.0f} frames for {wanted:g} px, between {low:.0f} and {high:.0f}"
 # -------------
 # Here we can look: the other mice have labels too. We train on as many frames as the line says, but
 # on no fewer than are labelled, and measure the error in 200 frames that took no part. In our run
-# that were 24 frames, with 2.0 px: so it is the upper end of the answer to plan with. A few frames
-# kept out know little, and a line knows nothing of the error at which more labels stop to help.
+# these were the 24 labelled ones, and the error 2.0 px: it is the upper end of the answer to plan
+# with. A few frames kept out know little, and a line knows nothing of the error at which more
+# labels no longer help.
 
 n_frames = int(np.clip(needed, n_labelled, n_most))
 final = train_for(n_frames).fit(X[:n_frames], y[:n_frames])
