@@ -95,8 +95,11 @@ def train(data, rotation, seed, budget):
 
 def choose_budget(name):
     """Return what a training may take: minutes, or the epochs of the first one."""
-    first = read_rows("augmentation", name).get(f"seed {SEEDS[0]}", {}).get(ROTATIONS[0])
-    return {"max_minutes": MINUTES} if first is None else {"max_epochs": first["epochs"]}
+    runs = read_rows("augmentation", name).get(f"seed {SEEDS[0]}", {})
+    for rotation in map(str, ROTATIONS):
+        if rotation in runs:
+            return {"max_epochs": runs[rotation]["epochs"]}
+    return {"max_minutes": MINUTES}
 
 
 def compare(auto, other):

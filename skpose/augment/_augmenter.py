@@ -72,9 +72,10 @@ class Augmenter(BaseAugmenter):
         Probability to mirror top and bottom; "auto" as for `fliplr`.
     rotation : float, (float, float), "auto" or None, default="auto"
         Rotation about the middle of the image, in degrees, clockwise as seen. 180: from -180 to
-        180. "auto": 180 where poses are labelled in many directions or in too few images to tell;
-        otherwise as far as most poses are turned from the middle of all, and 5 degrees more, or 15
-        where only six are labelled; at least 10.
+        180. "auto": as far as most poses are turned from the middle of all, 10 to 30, and at least
+        half of the widest gap between the directions of two, so that every direction that an animal
+        turns to is shown; with 5 degrees more, or 15 where only six are labelled. 180 where too few
+        are labelled to tell.
     scale : float, (float, float), "auto" or None, default="auto"
         Change of the factor of magnification. 0.1 is the same as (0.9, 1.1). "auto": as far as the
         sizes of most poses differ, 0.1 to 0.3.
@@ -345,13 +346,13 @@ def _tell(unset, chosen, spread: PoseSpread) -> str:
     said = f"Images are {', '.join(told)}"
     if "rotation" not in unset:
         return f"{said}."
-    if is_turned:
-        return (
-            f"{said}: the {spread.n_poses} labelled poses lie within {spread.seen:.0f} degrees. If "
-            "the animal turns further in other frames, set rotation=180."
-        )
-    if spread.is_turning:
-        return f"{said}: the labelled poses lie in many directions."
+    if not is_turned and not spread.is_turning:
+        why = "too few, or too unlike, to tell in which directions they lie"
+        return f"{said}: labelled poses are {why}."
+    if spread.is_all_round:
+        said += f": the {spread.n_poses} labelled poses lie in many directions"
+        return f"{said}, with gaps of up to {spread.widest_gap:.0f} degrees."
     return (
-        f"{said}: labelled poses are too few, or too unlike, to tell in which directions they lie."
+        f"{said}: the {spread.n_poses} labelled poses lie within {spread.seen:.0f} degrees. If the "
+        "animal turns further in other frames, set rotation=180."
     )

@@ -12,7 +12,8 @@ _CHANCE = 0.001  # that poses turned anyhow would lie as close together as these
 _MARGIN = 5.0  # degrees beyond what the labels show
 _FEW = 60.0  # degrees more, over the number of poses
 _LEAST = 10.0  # degrees either way
-_WIDEST = 60.0  # degrees either way, from which on poses are turned all the way
+_BEYOND = 30.0  # degrees at most beyond directions that are labelled
+_NEARLY_ALL = 150.0  # degrees either way that are as well all the way round
 _MANY = 45.0  # degrees that few poses may hold and still be of an animal that turns
 _BETTER = 0.5  # of what is left unexplained, where half of the poses are mirrored first
 _ROUNDING = 1e-6, 0.01  # parts of an extent, of one pose and of most, that tell nothing
@@ -30,6 +31,10 @@ class PoseSpread(NamedTuple):
         Labelled poses with a direction.
     seen : float
         Degrees of the smallest sector that holds all their directions.
+    widest_gap : float
+        The most degrees between two neighbouring directions of those that animals turn to.
+    is_all_round : bool
+        Whether poses may lie all round, for all that can be told from these.
     rotation : float
         Degrees to turn images either way, 180 for all the way round.
     scale : float
@@ -44,6 +49,8 @@ class PoseSpread(NamedTuple):
 
     n_poses: int
     seen: float
+    widest_gap: float
+    is_all_round: bool
     rotation: float
     scale: float
     is_turning: bool
@@ -90,19 +97,24 @@ def measure_spread(keypoints, image_size, swap_index=None):
         if goes_both_ways:
             mean, fit = either, fit_either
     angles = np.degrees(np.angle(fit.factors[fit.rest < _LIKE]))
-    seen = _sector(angles)
     have_directions = len(angles) >= np.isfinite(fit.rest).sum() / 2
-    rotation = _rotation(angles, seen) if have_directions else 180.0
+    seen, widest_gap, is_all_round, rotation = 360.0, 360.0, True, 180.0
+    if have_directions and len(angles) >= _SHAPED:
+        seen, widest_gap, is_all_round = _sector(angles)
+        rotation = _rotation(angles, widest_gap)
+    reach = 180.0 if is_all_round else max(rotation, seen / 2)
     mirrors = False, False
     if swap_index is not None and has_shape.any():
         shaped = fit if goes_both_ways else _fit(poses[has_shape], mean)
         left_to_right, top_to_bottom = (
-            _are_alike(shaped, _fit(side[has_shape], mean), rotation) for side in (across, -across)
+            _are_alike(shaped, _fit(side[has_shape], mean), reach) for side in (across, -across)
         )
         mirrors = bool(left_to_right or goes_both_ways), top_to_bottom
     return PoseSpread(
         n_poses=len(angles),
         seen=seen,
+        widest_gap=widest_gap,
+        is_all_round=is_all_round,
         rotation=rotation,
         scale=_scale(fit),
         is_turning=bool(have_directions and len(angles) >= _SHAPED and seen > _MANY),
@@ -166,32 +178,37 @@ def _rest(fit):
 
 
 def _sector(angles):
-    """Return the degrees of the smallest sector that holds all angles; 360 without any."""
-    if not len(angles):
-        return 360.0
+    """Return the smallest sector that holds all angles, the widest gap in it, and if that is all.
+
+    Few poses may leave a gap by chance, into which animals turn all the same: they lie all round,
+    and that gap is one of theirs.
+    """
     angles = np.sort(angles % 360)
-    gaps = np.diff(np.append(angles, angles[0] + 360))
-    return float(360 - gaps.max())
+    gaps = np.sort(np.diff(np.append(angles, angles[0] + 360)))
+    seen = 360 - gaps[-1]
+    n_poses = len(angles)
+    is_all_round = bool(n_poses * (seen / 360) ** (n_poses - 1) > _CHANCE)
+    return float(seen), float(gaps[-1] if is_all_round else gaps[-2]), is_all_round
 
 
-def _rotation(angles, seen):
-    """Return how far to turn images either way, for poses whose directions lie in a sector.
+def _rotation(angles, widest_gap):
+    """Return how far to turn images either way, so that they show all directions that poses have.
 
-    Few poses may lie close together by chance: then all the way.
+    Turned over half of the widest gap, they meet. Beyond them, few degrees are enough.
     """
     n_poses = len(angles)
-    if n_poses < 3 or n_poses * (seen / 360) ** (n_poses - 1) > _CHANCE:
-        return 180.0
     turns = np.exp(1j * np.radians(angles))
     from_middle = np.degrees(np.abs(np.angle(turns * np.conj(turns.mean()))))
     # As far as directions reach that are spread evenly and vary as much as these: limbs that move
     # let single poses seem turned further than they are.
     reach = np.sqrt(3 * np.mean(from_middle**2)) * (n_poses + 1) / (n_poses - 1)
-    rotation = max(reach + _MARGIN + _FEW / n_poses, _LEAST)
-    return 180.0 if max(rotation, from_middle.max()) > _WIDEST else float(np.ceil(rotation))
+    margin = _MARGIN + _FEW / n_poses
+    beyond = np.clip(reach + margin, _LEAST, _BEYOND)
+    rotation = max(beyond, widest_gap / 2 + margin)
+    return float(np.ceil(rotation)) if rotation <= _NEARLY_ALL else 180.0
 
 
-def _are_alike(fit, mirrored, rotation):
+def _are_alike(fit, mirrored, reach):
     """Whether mirrored poses are as like the mean pose, and turned no further, as labelled ones."""
     usable = np.isfinite(fit.rest) & np.isfinite(mirrored.rest)
     if not usable.any():
@@ -200,7 +217,7 @@ def _are_alike(fit, mirrored, rotation):
     is_like = np.median(mirrored.rest[usable]) <= np.quantile(fit.rest[usable], 0.9) + 1e-9
     middle = np.angle(np.nansum(fit.factors[usable] / np.abs(fit.factors[usable])))
     turned = np.degrees(np.angle(mirrored.factors[usable] * np.exp(-1j * middle)))
-    return bool(is_like and np.median(np.abs(turned)) <= rotation)
+    return bool(is_like and np.median(np.abs(turned)) <= reach)
 
 
 def _scale(fit):
