@@ -35,7 +35,7 @@ def check_extras(installed):
         needed, _, extra = requirement.partition("; extra == ")
         if extra:
             extras[extra.strip("'\"")].add(needed)
-    for name in extras.keys() - {"test", "test-browser", "dev"}:
+    for name in extras.keys() - {"test", "test-browser", "dev", "docs"}:
         untested = extras[name] - extras["test"]
         assert extras[name], f"the extra {name} needs nothing"
         assert not untested, f"the extra {name} needs {untested}, which no test does"
@@ -45,19 +45,16 @@ def check_extras(installed):
 def check_modules(package):
     assert Path(package.__file__).parent != REPOSITORY / "skpose", "skpose of the checkout is used"
     for module in pkgutil.walk_packages(package.__path__, "skpose."):
-        needs_more = module.name == "skpose.annotate._app"  # starlette, of the extra label
-        if not needs_more and not module.name.endswith("__main__"):
+        if not module.name.endswith("__main__"):
             import_module(module.name)
 
 
 def check_use(folder):
     """Do the main job with what is always there, and ask for what is in an extra."""
     import skpose
-    from skpose.annotate import label
     from skpose.datasets import make_poses
     from skpose.individuals import read_sleap
     from skpose.models import LEAP
-    from skpose.video import VideoFrames
 
     X, y = make_poses(4, image_size=32, random_state=0)
     estimator = skpose.PoseEstimator(LEAP(filters=4), max_epochs=1, random_state=0).fit(X, y)
@@ -65,12 +62,9 @@ def check_use(folder):
     np.testing.assert_array_equal(
         skpose.load(folder / "mouse.skpose").predict(X), estimator.predict(X)
     )
-    for name in ("animal.mp4", "animal.slp"):
-        (folder / name).write_bytes(b"something")
+    (folder / "animal.slp").write_bytes(b"something")
     for extra, use in [
-        ("video", lambda: VideoFrames(folder / "animal.mp4")),
-        ("label", lambda: label(folder / "animal.h5", block=False)),
-        ("sleap", lambda: read_sleap(folder / "animal.slp")),
+        ("formats", lambda: read_sleap(folder / "animal.slp")),
         ("onnx", lambda: estimator.export(folder / "mouse.onnx")),
     ]:
         assert f"pip install 'skpose[{extra}]'" in message_of_missing(use)

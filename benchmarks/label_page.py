@@ -1,6 +1,6 @@
 """How quick the page for labelling is: from a key to new pixels, dragging, saving, starting.
 
-Needs ``pip install ".[label,test-browser]"`` and Chromium. Takes seven minutes::
+Needs ``pip install ".[test-browser]"`` and Chromium. Takes seven minutes::
 
     python benchmarks/label_page.py
 """

@@ -1,6 +1,6 @@
 """Makes the pictures of ``from_video_to_poses.md``: a drawn video is labelled in a real browser.
 
-Needs ``pip install ".[label,video,test-browser]"`` and Chromium, and takes five minutes::
+Needs ``pip install ".[test-browser]"`` and Chromium, and takes five minutes::
 
     python examples/from_video_to_poses.py
 """

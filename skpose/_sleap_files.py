@@ -32,7 +32,7 @@ def import_sleap_io():
         import sleap_io
     except ImportError as error:
         raise ImportError(
-            "SLEAP's files are read by sleap-io: pip install 'skpose[sleap]'.", name="sleap_io"
+            "SLEAP's files are read by sleap-io: pip install 'skpose[formats]'.", name="sleap_io"
         ) from error
     return sleap_io
 

@@ -285,7 +285,7 @@ def label(
     Raises
     ------
     ImportError
-        If what serves the page is not installed: ``pip install "skpose[label]"``.
+        If what serves the page is not installed: ``pip install starlette uvicorn``.
     OSError
         If the file cannot be read.
     RuntimeError
@@ -351,7 +351,7 @@ def _check_installed():
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            "The page for labelling needs more packages: `pip install 'skpose[label]'`.",
+            "The page for labelling needs more packages: `pip install starlette uvicorn`.",
             name=error.name,
         ) from error
 

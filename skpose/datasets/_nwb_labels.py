@@ -50,7 +50,7 @@ def read_nwb_labels(
     FileNotFoundError
         If there is no such file, or a video is missing.
     ImportError
-        If sleap-io is not installed (``pip install 'skpose[sleap]'``).
+        If sleap-io is not installed (``pip install 'skpose[formats]'``).
     ValueError
         If it is no such file or damaged, or nothing is labelled.
 

@@ -86,7 +86,7 @@ def read_sleap_labels(
     FileNotFoundError
         If there is no such file, or a video is missing.
     ImportError
-        If sleap-io is not installed (``pip install 'skpose[sleap]'``).
+        If sleap-io is not installed (``pip install 'skpose[formats]'``).
     ValueError
         If it is no SLEAP file or damaged, nothing is labelled, or instances have several skeletons.
 

@@ -113,7 +113,7 @@ def _import():
         import pynwb
     except ImportError as error:
         raise ImportError(
-            "NWB files are read and written by pynwb and ndx-pose: pip install 'skpose[nwb]'.",
+            "NWB files are read and written by pynwb and ndx-pose: pip install 'skpose[formats]'.",
             name=error.name,
         ) from error
     return pynwb, ndx_pose

@@ -26,7 +26,7 @@ def import_av():
     except ImportError as error:
         raise ImportError(
             f"Video is read with PyAV, which cannot be imported: {error}. Install it with "
-            "`pip install 'skpose[video]'`.",
+            "`pip install av`.",
             name="av",
         ) from error
     return av

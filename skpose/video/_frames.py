@@ -70,7 +70,7 @@ class VideoFrames(LazyArray):
     ValueError
         If it is no video, has no video stream, or is compressed in a way that is not known.
     ImportError
-        If PyAV is not installed, which reads the file: ``pip install 'skpose[video]'``.
+        If PyAV is not installed, which reads the file: ``pip install av``.
 
     Warns
     -----

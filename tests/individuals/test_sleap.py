@@ -170,7 +170,7 @@ def test_damaged_and_missing_files_are_named(slp):
 def test_without_sleap_io_the_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "sleap_io", None)
     (tmp_path / "poses.slp").touch()
-    with pytest.raises(ImportError, match=r"skpose\[sleap\]"):
+    with pytest.raises(ImportError, match=r"skpose\[formats\]"):
         read_sleap(tmp_path / "poses.slp")
 
 

@@ -364,7 +364,7 @@ def test_wrong_options_are_told(options, message, video):
 
 def test_without_pyav_the_way_out_is_told(video, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(ImportError, match=r"pip install 'skpose\[video\]'"):
+    with pytest.raises(ImportError, match=r"pip install av"):
         VideoFrames(video)
 
 
