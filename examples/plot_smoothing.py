@@ -1,7 +1,7 @@
 """
-===================================
+====================================
 Should predicted tracks be smoothed?
-===================================
+====================================
 
 A network looks at each frame on its own, so its errors jump from frame to frame while animals do
 not. Filters take such errors away, and some of the movement with them. What is gained, and how long
