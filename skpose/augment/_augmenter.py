@@ -72,10 +72,9 @@ class Augmenter(BaseAugmenter):
         Probability to mirror top and bottom; "auto" as for `fliplr`.
     rotation : float, (float, float), "auto" or None, default="auto"
         Rotation about the middle of the image, in degrees, clockwise as seen. 180: from -180 to
-        180. "auto": as far as most poses are turned from the middle of all, 10 to 30, and at least
-        half of the widest gap between the directions of two, so that every direction that an animal
-        turns to is shown; with 5 degrees more, or 15 where only six are labelled. 180 where too few
-        are labelled to tell.
+        180. "auto": half of the widest gap between the directions of labelled poses, and 5 degrees
+        more, or 15 where only six are labelled, so that every direction is shown that animals turn
+        to; at least 10, or 15 where poses vary. 180 where too few are labelled to tell.
     scale : float, (float, float), "auto" or None, default="auto"
         Change of the factor of magnification. 0.1 is the same as (0.9, 1.1). "auto": as far as the
         sizes of most poses differ, 0.1 to 0.3.

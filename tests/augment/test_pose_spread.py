@@ -33,9 +33,13 @@ def around(middle, width, n, seed=0):
 @pytest.mark.parametrize("middle", [0, 90, 178])
 @pytest.mark.parametrize("width", [3, 15, 30])
 @pytest.mark.parametrize("n", [20, 100])
-def test_rotation_covers_what_is_labelled_and_little_more(middle, width, n):
-    augmenter = learn(turn(ABOVE, around(middle, width, n)))
-    assert width <= augmenter.rotation_ <= 1.3 * width + 10
+def test_rotation_covers_where_poses_lie_and_little_more(middle, width, n):
+    angles = around(middle, width, n)
+    augmenter = learn(turn(ABOVE, angles))
+    assert 10 <= augmenter.rotation_ <= 20
+    # From the outermost poses it reaches beyond the whole sector, and closes every gap inside.
+    assert angles.max() + augmenter.rotation_ >= middle + width + 5
+    assert np.diff(np.sort(angles)).max() / 2 + 3 < augmenter.rotation_
     assert f"{n} labelled poses lie within" in augmenter.choice_
     assert "set rotation=180" in augmenter.choice_
 
@@ -52,7 +56,7 @@ def test_every_direction_is_shown_of_animals_that_turn_all_round(n, seed):
     angles = around(0, 180, n, seed)
     augmenter = learn(turn(ABOVE, angles))
     assert least_distances(angles).max() <= augmenter.rotation_
-    assert augmenter.rotation_ <= max(30, least_distances(angles).max() + 20) or n == 5
+    assert augmenter.rotation_ <= max(15, least_distances(angles).max() + 20) or n == 5
     assert "many directions, with gaps of up to" in augmenter.choice_
 
 
@@ -62,14 +66,14 @@ def test_a_sector_is_covered_and_what_lies_behind_is_not(width, seed):
     angles = around(40, width, 60, seed)
     augmenter = learn(turn(ABOVE, angles))
     inside = np.abs((np.arange(360) - 40 + 180) % 360 - 180) < width
-    assert least_distances(angles)[inside].max() < augmenter.rotation_ <= 30
+    assert least_distances(angles)[inside].max() < augmenter.rotation_ <= 25
     assert "lie within" in augmenter.choice_
 
 
 def test_more_labels_need_less_turning():
     rotations = [learn(turn(ABOVE, around(0, 180, n))).rotation_ for n in (5, 10, 20, 60)]
     assert rotations == sorted(rotations, reverse=True)
-    assert rotations[-1] == 30
+    assert rotations[-1] <= 20
 
 
 def test_one_pose_that_lies_across_counts():
