@@ -1,7 +1,8 @@
-"""Run a benchmark by its name, or say which there are.
+"""Run a benchmark by its name, say which there are, or write their tables into README.md.
 
 python -m benchmarks
 python -m benchmarks defaults --help
+python -m benchmarks --tables
 """
 
 import ast
@@ -25,9 +26,13 @@ def main(arguments):
             print(f"{name:20} {text.splitlines()[0]}")
         return
     name = arguments[0]
+    sys.path.insert(0, str(HERE))  # scripts import each other, and so do processes that they start
+    if name == "--tables":
+        tables = import_module("_tables")
+        tables.README.write_text(tables.fill_in(tables.README.read_text()))
+        return
     if name not in names:
         sys.exit(f"There is no benchmark {name}. `python -m benchmarks` says which there are.")
-    sys.path.insert(0, str(HERE))  # scripts import each other, and so do processes that they start
     sys.argv[:] = [f"python -m benchmarks {name}", *arguments[1:]]
     import_module(name).main()
 

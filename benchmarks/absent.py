@@ -2,12 +2,14 @@
 
     SKPOSE_DATA=... python benchmarks/absent.py
     SKPOSE_DATA=... python benchmarks/absent.py reaching --minutes 2
+    SKPOSE_DATA=... python benchmarks/absent.py synthetic --epochs 420 --only silence
 
 "reaching" is a mouse whose tongue and hand come and go: what has no place there is not to be seen.
 "synthetic" is a drawn mouse, each of whose bodyparts is covered by an object with a probability of
 0.15. Both are trained on two thirds of the images for the same time, with ``absent="silence"``, the
-default, and with ``"ignore"``. ``auc``: the area under the ROC of the confidence in the other
-images, of bodyparts that are there against those that are not; ``error_px`` is of those that are.
+default, and with ``"ignore"``; or for as many epochs, beside which other work may run. ``auc``: the
+area under the ROC of the confidence in the other images, of bodyparts that are there against those
+that are not; ``error_px`` is of those that are.
 """
 
 import argparse
@@ -38,7 +40,7 @@ def synthetic():
 SETS = {"reaching": reaching, "synthetic": synthetic}
 
 
-def measure(name, absent, minutes):
+def measure(name, absent, **budget):
     """Train on two thirds of a set, and describe the confidence in the rest."""
     X, y, skeleton = SETS[name]()
     order = np.random.default_rng(0).permutation(len(X))
@@ -46,7 +48,7 @@ def measure(name, absent, minutes):
     visibility = np.where(np.isnan(y[..., 0]), -1, 2)
     estimator = make_pipeline(
         ImageResizer(scale="auto"),
-        PoseEstimator(skeleton=skeleton, absent=absent, max_minutes=minutes, random_state=0),
+        PoseEstimator(skeleton=skeleton, absent=absent, random_state=0, **budget),
     ).fit(X[train], y[train], poseestimator__visibility=visibility[train])
     keypoints, confidence = estimator.predict(X[test], return_confidence=True)
     is_there = visibility[test] > 0
@@ -64,12 +66,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sets", nargs="*", default=list(SETS), help=f"of {', '.join(SETS)}")
     parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--epochs", type=int, help="in place of minutes")
+    parser.add_argument("--only", nargs="*", default=["silence", "ignore"])
     arguments = parser.parse_args()
+    if arguments.epochs:
+        budget, told = {"max_epochs": arguments.epochs}, f"{arguments.epochs} epochs"
+    else:
+        budget, told = {"max_minutes": arguments.minutes}, f"{arguments.minutes:g} min"
     for name in arguments.sets:
-        for absent in ("silence", "ignore"):
-            row = f"{absent}, {arguments.minutes:g} min"
+        for absent in arguments.only:
+            row = f"{absent}, {told}"
             if row not in read_rows("absent", name):
-                merge_rows("absent", name, {row: measure(name, absent, arguments.minutes)})
+                merge_rows("absent", name, {row: measure(name, absent, **budget)})
 
 
 if __name__ == "__main__":
