@@ -31,6 +31,11 @@ class MeanPoseRegressor(KeypointRegressorMixin, BaseEstimator):
     n_keypoints_ : int
         Number of keypoints.
 
+    Raises
+    ------
+    ValueError
+        By `fit`, if no keypoint is labelled, or images, keypoints and weights do not fit together.
+
     See Also
     --------
     skpose.PoseEstimator : Looks at the images.

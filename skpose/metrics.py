@@ -323,6 +323,11 @@ def get_scorer(
     callable
         ``scorer(estimator, X, y)`` gives a float, greater for better.
 
+    Raises
+    ------
+    ValueError
+        If there is no scorer of that name.
+
     Examples
     --------
     >>> from skpose.metrics import get_scorer

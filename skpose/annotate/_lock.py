@@ -16,6 +16,21 @@ class AlreadyServed(RuntimeError):
     ----------
     url : str or None
         Where it is; None if it does not say, or is on another machine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose import Skeleton
+    >>> from skpose.annotate import AlreadyServed, label
+    >>> from skpose.datasets import write_annotations
+    >>> X = np.zeros((3, 8, 8, 1), dtype=np.uint8)
+    >>> write_annotations("set.h5", X, skeleton=Skeleton(["head", "tail"]))
+    >>> with label("set.h5", block=False, port=0) as server:
+    ...     try:
+    ...         label("set.h5", block=False, port=0)
+    ...     except AlreadyServed as error:
+    ...         print(error.url == server.url)
+    True
     """
 
     def __init__(self, message: str, url: str | None = None) -> None:

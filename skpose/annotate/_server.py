@@ -49,6 +49,34 @@ class LabelServer:
         Where the page is, with what lets a browser in: for the person who labels, no one else.
     n_edits : int
         How often something was changed on its pages.
+
+    Raises
+    ------
+    AlreadyServed
+        If another server has the set; it says where.
+    ImportError
+        If what serves the page is not installed: ``pip install starlette uvicorn``.
+    OSError
+        If the set or a video cannot be read, or no port is free.
+    RuntimeError
+        If the server does not start.
+    ValueError
+        If the file is no annotation set or has no images, or `frame_origin` is no address.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose import Skeleton
+    >>> from skpose.annotate import label
+    >>> from skpose.datasets import write_annotations
+    >>> X = np.zeros((3, 8, 8, 1), dtype=np.uint8)
+    >>> write_annotations("set.h5", X, skeleton=Skeleton(["head", "tail"]))
+    >>> server = label("set.h5", block=False, port=0)
+    >>> server.url
+    'http://127.0.0.1:...?token=...'
+    >>> server.n_edits
+    0
+    >>> server.stop()
     """
 
     url: str

@@ -45,6 +45,17 @@ class ModelComparison:
     See Also
     --------
     skpose.plot.ComparisonDisplay : Draws it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose.comparison import ModelComparison
+    >>> draws = {"mean": np.array([[[3.0, 2.0], [3.4, 2.2]]]), "variance": np.ones((1, 2, 2))}
+    >>> comparison = ModelComparison(("small", "large"), draws, {}, {})
+    >>> comparison.summary()["mean"].to_dict()
+    {'small': 3.2, 'large': 2.1}
+    >>> float(comparison.differences().loc[("small", "large"), "probability"])  # that small wins
+    0.0
     """
 
     def __init__(

@@ -470,6 +470,18 @@ def write_guesses(
     ------
     ValueError
         If the file is not a whole annotation set, or index or keypoints do not fit it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose import Skeleton
+    >>> from skpose.datasets import read_annotations, write_annotations, write_guesses
+    >>> X, y = np.zeros((2, 8, 8, 1), dtype=np.uint8), np.array([[[1.0, 2.0]], [[np.nan, np.nan]]])
+    >>> write_annotations("guesses.h5", X, y, skeleton=Skeleton(["head"]))
+    >>> write_guesses("guesses.h5", [0, 1], [[[5.0, 5.0]], [[4.0, 4.0]]], [[0.9], [0.5]])
+    >>> guesses = read_annotations("guesses.h5", labelled="all")
+    >>> guesses.keypoints.tolist(), guesses.annotated.tolist(), guesses.confidence.tolist()
+    ([[[1.0, 2.0]], [[4.0, 4.0]]], [[True], [False]], [[nan], [0.5]])
     """
     with _rewriting(path) as stored:
         n_samples, n_keypoints = stored.annotated.shape

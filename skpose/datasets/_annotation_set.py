@@ -203,6 +203,22 @@ def read_sources(path: PathLike) -> dict[str, list[int]]:
     ------
     ValueError
         If the file is not a whole annotation set.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose import Skeleton
+    >>> from skpose.datasets import read_sources, write_annotations
+    >>> X = np.zeros((3, 8, 8, 1), dtype=np.uint8)
+    >>> write_annotations(
+    ...     "sources.h5",
+    ...     X,
+    ...     skeleton=Skeleton(["head"]),
+    ...     videos=["fly.mp4, 900 bytes"] * 3,
+    ...     frame_numbers=[40, 7, 25],
+    ... )
+    >>> read_sources("sources.h5")
+    {'fly.mp4, 900 bytes': [7, 25, 40]}
     """
     stored = read_stored(path)
     sources = {video: set(numbers) for video, numbers in stored.seen.items()}

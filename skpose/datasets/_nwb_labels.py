@@ -66,6 +66,27 @@ def read_nwb_labels(
     References
     ----------
     https://github.com/rly/ndx-pose
+
+    Examples
+    --------
+    >>> import av
+    >>> import numpy as np
+    >>> import sleap_io
+    >>> from skpose.datasets import read_nwb_labels
+    >>> with av.open("fly.mp4", "w") as file:
+    ...     stream = file.add_stream("libx264", rate=25, width=32, height=16)
+    ...     for _ in range(3):
+    ...         frame = av.VideoFrame.from_ndarray(np.zeros((16, 32, 3), np.uint8))
+    ...         file.mux(stream.encode(frame))
+    ...     file.mux(stream.encode())
+    >>> fly = sleap_io.Skeleton(["head", "tail"])
+    >>> video = sleap_io.Video.from_filename("fly.mp4")
+    >>> places = sleap_io.Instance.from_numpy(np.array([[1.0, 2.0], [3.0, 4.0]]), skeleton=fly)
+    >>> frame = sleap_io.LabeledFrame(video=video, frame_idx=2, instances=[places])
+    >>> sleap_io.save_nwb(sleap_io.Labels([frame]), "fly.nwb")
+    >>> labels = read_nwb_labels("fly.nwb")
+    >>> labels.frame_numbers.tolist(), labels.keypoints.tolist()
+    ([2], [[[1.0, 2.0], [3.0, 4.0]]])
     """
     return read_sleap_io(
         path,

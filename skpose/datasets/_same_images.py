@@ -25,6 +25,13 @@ def match_images(images: Images, others: Images) -> tuple[NDArray[np.intp], NDAr
         Where they are in either, in the order of `images`. Of images that are in a set twice, the
         first counts.
 
+    Raises
+    ------
+    TypeError
+        If the images are of another type.
+    ValueError
+        If their shape is another, or floats have NaN or a value that is not a grey level.
+
     Examples
     --------
     >>> import numpy as np

@@ -98,6 +98,14 @@ def read_sleap_labels(
     -----
     Files before SLEAP 1.1 count from the corner of the first pixel: they are shifted by half a
     pixel, so that whole numbers are the centres of pixels everywhere.
+
+    Examples
+    --------
+    >>> from skpose.datasets import make_poses, read_sleap_labels, write_labels
+    >>> mice = make_poses(3, image_size=32, random_state=0, return_bunch=True)
+    >>> labels = read_sleap_labels(write_labels("mice.pkg.slp", mice))
+    >>> labels.images.shape, bool((labels.keypoints == mice.keypoints).all())
+    ((3, 32, 32, 1), True)
     """
     return read_sleap_io(
         path,

@@ -78,6 +78,13 @@ def find_suspects(
     list of Suspect
         In the order of the images.
 
+    Raises
+    ------
+    TypeError
+        If the images are of another type.
+    ValueError
+        If images, keypoints, skeleton and numbers do not fit together.
+
     See Also
     --------
     skpose.sampling.MotionSampler : Jumps of poses that were predicted for a video.

@@ -65,6 +65,14 @@ class BlobDetector(ImageInputMixin, BaseEstimator):
         Typical area of an individual in square pixels: with `n_individuals`, the median of the area
         that differs, divided by them; else half of the area that differs lies in larger blobs.
 
+    Raises
+    ------
+    TypeError
+        By `fit` and by `detect`, if the frames are an `ImageBatch`, or images of another type.
+    ValueError
+        By `fit`, if a parameter is out of its range or the video has no frames; by `detect`, if its
+        frames have another size than those that `fit` was given.
+
     See Also
     --------
     track_individuals : Find individuals and follow them.

@@ -29,6 +29,13 @@ def interpolate_tracks(tracks: pd.DataFrame, *, max_gap: int = 5) -> pd.DataFram
         The same columns with more rows, ordered by frame. Angles turn the shorter way round; ones
         that are not known (NaN) are filled from those around them by the same rule.
 
+    Raises
+    ------
+    TypeError
+        If frame, x, y or angle hold something else than numbers.
+    ValueError
+        If `max_gap` is below 0, a column is missing, or an individual is twice in a frame.
+
     Examples
     --------
     >>> import pandas as pd

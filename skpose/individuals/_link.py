@@ -60,10 +60,34 @@ def track_individuals(
         id, x, y, angle (radians; towards the end that the individual moves to, see
         `resolve_angles`).
 
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such video.
+    TypeError
+        If the frames are an `ImageBatch`, or images of another type.
+    ValueError
+        If the video cannot be read or has no frames, a parameter of the detector is out of its
+        range, or it was fitted to frames of another size.
+
     See Also
     --------
     interpolate_tracks : Fill the gaps.
     predict_individuals : Give the poses of all individuals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose.individuals import track_individuals
+    >>> X = np.zeros((9, 24, 32, 1), dtype=np.uint8)
+    >>> for i in range(9):  # one walks to the right, the other to the left
+    ...     X[i, 4:7, 2 * i : 2 * i + 5] = 200
+    ...     X[i, 15:18, 20 - 2 * i : 25 - 2 * i] = 200
+    >>> tracks = track_individuals(X, 2)
+    >>> tracks.loc[tracks["frame"] == 8, ["frame", "id", "x", "y"]].round(1)
+        frame  id     x     y
+    16      8   0  18.0   5.0
+    17      8   1   6.0  16.0
     """
     X = open_video(video, n_channels=1)
     detector = BlobDetector(n_individuals) if detector is None else detector
@@ -112,6 +136,11 @@ def link_detections(
     -------
     pandas.DataFrame
         The detections with an id, ordered by frame, with the column id (from 0) after frame.
+
+    Raises
+    ------
+    ValueError
+        If frame, x or y is missing, or positions are no numbers.
 
     Examples
     --------

@@ -29,6 +29,13 @@ def resolve_angles(tracks: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same with angles from -pi to pi, towards the front.
 
+    Raises
+    ------
+    KeyError
+        If frame, id, x or y is missing.
+    ValueError
+        If there is no column angle.
+
     Notes
     -----
     The front of an individual that never moves, or that moves backwards or sideways as often as

@@ -90,6 +90,19 @@ def predict_individuals(
     --------
     skpose.poses.write_poses : Write the poses to a file.
     skpose.video_poses.draw_video : Draw them into the video.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose.baseline import MeanPoseRegressor
+    >>> from skpose.individuals import crop_individuals, make_tracks, predict_individuals
+    >>> X = np.zeros((2, 32, 32, 1), dtype=np.uint8)
+    >>> tracks = make_tracks([[[8.0, 8.0], [20.0, 9.0]], [[9.0, 8.0], [20.0, 8.0]]], ids=["a", "b"])
+    >>> heads = tracks[["x", "y"]].to_numpy()[:, None] + [2.0, 0.0]  # two pixels to the right
+    >>> estimator = MeanPoseRegressor().fit(crop_individuals(X, tracks, 11), heads)
+    >>> poses = predict_individuals(estimator, X, tracks, box_size=11)
+    >>> poses.position.sel(time=1, individual="b").values.ravel().tolist()
+    [22.0, 8.0]
     """
     predictor, box_size_in_training = _find_second(Predictor(estimator))
     X = open_video(video, n_channels=predictor.n_channels)

@@ -63,6 +63,18 @@ def read_sleap(
     -----
     SLEAP's x and y have pixel centres at whole numbers too. Of a track's two instances in one
     frame, the one that a person made is taken, not the prediction.
+
+    Examples
+    --------
+    >>> from skpose.individuals import read_sleap
+    >>> from skpose.poses import from_numpy, write_poses
+    >>> keypoints = [[[[3.0, 5.0], [1.0, 5.0]], [[7.0, 9.0], [7.0, 5.0]]]]
+    >>> poses = from_numpy(keypoints, names=["head", "tail"], individuals=["ann", "bob"])
+    >>> flies = read_sleap(write_poses("flies.slp", poses), front="head", back="tail")
+    >>> flies.tracks.round(2)
+       frame   id    x    y  angle
+    0      0  ann  2.0  5.0   0.00
+    1      0  bob  7.0  7.0   1.57
     """
     if not os.path.exists(path):
         raise FileNotFoundError(errno.ENOENT, "There is no such file", os.fspath(path))

@@ -50,6 +50,16 @@ def read_tracks(
         individual is twice in a frame.
     ImportError
         If a SLEAP file is read without sleap-io.
+
+    Examples
+    --------
+    >>> from skpose.individuals import make_tracks, read_tracks, write_tracks
+    >>> unseen = [float("nan")] * 2
+    >>> write_tracks("mice.csv", make_tracks([[[5.5, 6.0], [9.0, 3.0]], [[5.0, 7.0], unseen]]))
+    >>> read_tracks("mice.csv", min_length=2)
+       frame  id    x    y
+    0      0   0  5.5  6.0
+    1      1   0  5.0  7.0
     """
     path = Path(path)
     if path.suffix == ".slp":
@@ -120,6 +130,31 @@ def write_tracks(path: PathLike, tracks: pd.DataFrame, *, overwrite: bool = Fals
         The columns frame, id, x, y and, if known, angle.
     overwrite : bool, default=False
         Whether the file may exist.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    FileNotFoundError
+        If its folder does not exist.
+    TypeError
+        If frame, x, y or angle hold something else than numbers.
+    ValueError
+        If `path` ends otherwise or holds something else, a column is missing, or an individual is
+        twice in a frame.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from skpose.individuals import make_tracks, write_tracks
+    >>> write_tracks("flies.csv", make_tracks([[[1.0, 2.0], [5.0, 6.0]], [[1.5, 2.0], [5.0, 6.5]]]))
+    >>> print(Path("flies.csv").read_text())
+    frame,id,x,y
+    0,0,1.0,2.0
+    0,1,5.0,6.0
+    1,0,1.5,2.0
+    1,1,5.0,6.5
+    <BLANKLINE>
     """
     check_tracks_path(path, overwrite=overwrite)
     tracks = check_tracks(tracks)

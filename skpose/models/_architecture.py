@@ -32,6 +32,33 @@ class Architecture(NearestNameMixin, BaseEstimator):
         Whether keypoints are read from the maps with subpixel precision unless a user chooses.
     freeze_encoder : int
         Number of first epochs in which the layers that `encoder_layers` names are not trained.
+
+    Raises
+    ------
+    NotImplementedError
+        By `build` and by `size_divisor`, if a subclass does not give `_build` and `_size_divisor`.
+    ValueError
+        By `build` and by `size_divisor`, if a hyperparameter is out of its range or the
+        architecture does not allow `downsample_factor`.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from skpose.models import Architecture
+    >>> class Plain(Architecture):
+    ...     def __init__(self, filters=8):
+    ...         self.filters = filters
+    ...     def _build(self, image_shape, n_outputs, downsample_factor, load_weights):
+    ...         images = keras.Input((None, None, image_shape[2]), name="images")
+    ...         stride = 2**downsample_factor
+    ...         x = keras.layers.Conv2D(self.filters, 5, strides=stride, padding="same")(images)
+    ...         return keras.Model(images, [keras.layers.Conv2D(n_outputs, 1, name="maps_0")(x)])
+    ...     def _size_divisor(self, image_shape, downsample_factor):
+    ...         return 2**downsample_factor
+    >>> Plain().size_divisor((64, 64, 1))
+    4
+    >>> Plain(filters=4).build((64, 64, 1), n_outputs=3).count_params()
+    119
     """
 
     downsample_factors: tuple[int, ...] = (1, 2, 3)

@@ -38,6 +38,13 @@ class CustomArchitecture(Architecture):
         Number of first epochs in which the layers that start from the network's own weights are not
         trained.
 
+    Raises
+    ------
+    ValueError
+        By `build`, if a parameter is out of its range, a `keras.Model` takes other images, or the
+        maps are not as many as asked for, not 1, 1/2, 1/4, ... of the image, or of another size
+        than `downsample_factor` says. By `size_divisor`, if the divisor cannot be found out.
+
     See Also
     --------
     get_architecture : Wraps functions and networks in this class.

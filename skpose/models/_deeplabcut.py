@@ -31,6 +31,14 @@ class DeepLabCut(Architecture):
         Number of first epochs in which the encoder is not trained, so that the decoder's random
         weights do not spoil it. Counts only with `weights`.
 
+    Raises
+    ------
+    OSError
+        By `build`, if the ImageNet weights are neither in Keras's cache nor can be downloaded.
+    ValueError
+        By `build`, if a parameter is out of its range, the encoder has no such `alpha`, or
+        `downsample_factor` is not 2, 3 or 4.
+
     See Also
     --------
     StackedDenseNet : Takes ``pretrained=True`` too, and is a fifth of the size.

@@ -26,6 +26,11 @@ class LEAP(Architecture):
     upsampling : {"transposed", "bilinear", "nearest"}, default="transposed"
         How the decoder doubles its features: transposed convolution, or interpolation.
 
+    Raises
+    ------
+    ValueError
+        By `build`, if a parameter is out of its range, or `downsample_factor` is not 0.
+
     Notes
     -----
     Three 3 x 3 convolutions at each of three sizes, then two on the way back. Each cell sees a

@@ -34,6 +34,25 @@ def rebuild(
     -------
     keras.Model
         A network of the same inputs, outputs and layer names.
+
+    Raises
+    ------
+    ValueError
+        If `pretrained` names a layer that the network does not have.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from skpose.models import rebuild
+    >>> images = keras.Input((None, None, 1))
+    >>> model = keras.Model(images, keras.layers.Conv2D(2, 3)(images))
+    >>> one, other = (rebuild(model, random_state=np.random.default_rng(0)) for _ in range(2))
+    >>> [bool((a == b).all()) for a, b in zip(one.get_weights(), other.get_weights())]
+    [True, True]
+    >>> copy = rebuild(model, random_state=np.random.default_rng(0), pretrained=True)
+    >>> [bool((a == b).all()) for a, b in zip(copy.get_weights(), model.get_weights())]
+    [True, True]
     """
     start = int(random_state.integers(2**30))
     seeds = count(start)

@@ -27,6 +27,12 @@ class ResidualUNet(Architecture):
         Number of channels that the last maps are a linear function of. Fewer than there are maps
         cost precision.
 
+    Raises
+    ------
+    ValueError
+        By `build` and by `size_divisor`, if a parameter is out of its range, `downsample_factor` is
+        not 1, 2 or 3, or `n_transitions` does not exceed it or halves the images below one cell.
+
     See Also
     --------
     StackedDenseNet : DeepPoseKit's network: more than four times the work for an image, and the

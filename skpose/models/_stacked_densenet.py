@@ -46,6 +46,16 @@ class StackedDenseNet(Architecture):
     freeze_encoder : int, default=0
         Number of first epochs in which those blocks are not trained. Counts only if `pretrained`.
 
+    Raises
+    ------
+    OSError
+        By `build`, if `pretrained` and the ImageNet weights are neither in Keras's cache nor can be
+        downloaded.
+    ValueError
+        By `build` and by `size_divisor`, if a parameter is out of its range, `downsample_factor` is
+        not 1, 2 or 3 (if `pretrained`, not 2 or 3), or `n_transitions` does not exceed it or halves
+        the images below one cell.
+
     See Also
     --------
     StackedHourglass : The network whose hourglasses these are.

@@ -29,6 +29,12 @@ class StackedHourglass(Architecture):
     bottleneck_factor : int, default=2
         The 3 x 3 convolution of a residual block has ``filters // bottleneck_factor`` channels.
 
+    Raises
+    ------
+    ValueError
+        By `build` and by `size_divisor`, if a parameter is out of its range, `downsample_factor` is
+        not 1, 2 or 3, or `n_transitions` does not exceed it or halves the images below one cell.
+
     See Also
     --------
     StackedDenseNet : Hourglasses with dense connections, and without normalisation.

@@ -45,6 +45,14 @@ class ComparisonDisplay:
     figure_ : matplotlib Figure
         The figure.
 
+    Raises
+    ------
+    ImportError
+        By `from_errors`, without NumPyro: ``pip install 'skpose[compare]'``.
+    ValueError
+        By `from_errors`, if the errors cannot be compared, see `skpose.comparison.compare`; by
+        `plot`, if `quantity` is something else.
+
     See Also
     --------
     skpose.comparison.compare : Finds the posterior.

@@ -68,6 +68,15 @@ class KeypointErrorDisplay:
     figure_ : matplotlib Figure
         The figure.
 
+    Raises
+    ------
+    TypeError
+        By `from_estimator` and by `from_predictions`, if `skeleton` is something else.
+    ValueError
+        By `from_estimator` and by `from_predictions`, if shapes do not fit together, or nothing is
+        both labelled and predicted; by `plot`, if `scale` is something else, or all errors are 0
+        and the axis is logarithmic.
+
     See Also
     --------
     PoseDisplay : Keypoints over their images.

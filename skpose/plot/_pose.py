@@ -65,6 +65,15 @@ class PoseDisplay:
     edges_ : list of LineCollection
         The edges of each image; empty without `skeleton`.
 
+    Raises
+    ------
+    TypeError
+        By `from_estimator` and by `from_predictions`, if `skeleton` is something else.
+    ValueError
+        By `from_estimator` and by `from_predictions`, if shapes do not fit together or there are no
+        images; by `plot`, if there is a `min_confidence` but no confidence, or Axes are not as many
+        as images.
+
     See Also
     --------
     KeypointErrorDisplay : How far off each bodypart is.

@@ -53,6 +53,13 @@ class ReliabilityDisplay:
     figure_ : matplotlib Figure
         The figure.
 
+    Raises
+    ------
+    ValueError
+        By `from_estimator` and by `from_predictions`, if shapes do not fit together, or fewer
+        keypoints are labelled than there are bins; by `from_estimator`, if the estimator tells no
+        confidence, or `within` is not given and the estimator does not say it.
+
     See Also
     --------
     skpose.conformal.ConformalPoseEstimator : Its confidences are such probabilities.

@@ -61,6 +61,14 @@ class TrainingHistoryDisplay:
     figure_ : matplotlib Figure
         The figure.
 
+    Raises
+    ------
+    TypeError
+        By `from_estimator`, if the estimator has no ``history_``.
+    ValueError
+        By `from_history`, if there is no error in the history, its entries differ in length, or
+        `best_epoch` is not an epoch of it; by `plot`, if `scale` is something else.
+
     Examples
     --------
     >>> from skpose.plot import TrainingHistoryDisplay

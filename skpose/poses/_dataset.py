@@ -183,6 +183,14 @@ def check_poses(poses: xr.Dataset, name: str = "poses") -> xr.Dataset:
         If it is no Dataset.
     ValueError
         If it lacks a dimension or ``position``.
+
+    Examples
+    --------
+    >>> from skpose.poses import check_poses, from_numpy
+    >>> poses = from_numpy([[[1.0, 2.0]]], names=["head"])
+    >>> older = poses.rename(keypoint="keypoints", individual="individuals")  # movement up to 0.15
+    >>> check_poses(older).position.dims
+    ('time', 'space', 'keypoint', 'individual')
     """
     import xarray as xr
 
@@ -256,6 +264,13 @@ def to_numpy(poses: xr.Dataset) -> tuple[NDArray[np.floating], NDArray[np.floati
     confidence : ndarray of shape (n_frames, n_keypoints)
         0 to 1, or of shape (n_frames, n_individuals, n_keypoints); NaN: not told.
 
+    Raises
+    ------
+    TypeError
+        If it is no Dataset.
+    ValueError
+        If it lacks a dimension or ``position``.
+
     Examples
     --------
     >>> from skpose.poses import from_numpy, to_numpy
@@ -283,6 +298,19 @@ def to_movement(poses: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
+
+    Raises
+    ------
+    TypeError
+        If it is no Dataset.
+    ValueError
+        If it lacks a dimension or ``position``.
+
+    Examples
+    --------
+    >>> from skpose.poses import from_numpy, to_movement
+    >>> to_movement(from_numpy([[[1.0, 2.0]]])).position.dims
+    ('time', 'space', 'keypoint...', 'individual...')
     """
     from importlib.metadata import PackageNotFoundError, version
 

@@ -58,7 +58,26 @@ def read_table(file, path):
 
 
 def is_table(group: h5py.Group) -> bool:
-    """Whether a group of an HDF5 file is a table of pandas."""
+    """Whether a group of an HDF5 file is a table of pandas.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        The group; anything else is no table.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import h5py
+    >>> from skpose.poses import from_numpy, is_table, write_poses
+    >>> path = write_poses("poses.h5", from_numpy([[[1.0, 2.0]]]))
+    >>> with h5py.File(path) as file:
+    ...     print([is_table(group) for group in file.values()])
+    [True]
+    """
     return isinstance(group, h5py.Group) and ("block0_values" in group or "table" in group)
 
 
@@ -162,6 +181,34 @@ def write_table(
     shape : tuple of (n_rows, n_columns)
     dtype : dtype
         Of the values.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists.
+    FileNotFoundError
+        If its folder does not exist.
+    OSError
+        If the disk is full.
+    TypeError
+        If a block does not fit into `shape`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from skpose.poses import read_table, write_table
+    >>> write_table(
+    ...     "table.h5",
+    ...     [(slice(0, 2), np.array([[1.0, 2.0], [3.0, 4.0]]))],
+    ...     levels=["scorer", "bodyparts", "coords"],
+    ...     names=[["ann"], ["head"], ["x", "y"]],
+    ...     index=np.arange(2),
+    ...     shape=(2, 2),
+    ...     dtype="float64",
+    ... )
+    >>> read_table(Path("table.h5")).values.tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
     """
     with create_hdf5(path, math.prod(shape) * np.dtype(dtype).itemsize) as file:
         _set(file, CLASS="GROUP", PYTABLES_FORMAT_VERSION="2.1", TITLE="", VERSION="1.0")

@@ -81,6 +81,16 @@ def read_table(path: Path) -> Table:
     ValueError
         If the file is no such table, is damaged or cut short, or its columns contradict each other;
         it names the file.
+
+    Examples
+    --------
+    >>> from skpose.poses import from_numpy, read_table, write_poses
+    >>> path = write_poses("poses.csv", from_numpy([[[1.0, 2.0]]], [[0.5]], names=["head"]))
+    >>> table = read_table(path)
+    >>> table.columns
+    [('skpose', 'head', 'x'), ('skpose', 'head', 'y'), ('skpose', 'head', 'likelihood')]
+    >>> table.values.tolist()
+    [[1.0, 2.0, 0.5]]
     """
     with reading(path, "a table of poses or labels"):
         table = (_read_hdf5 if _is_hdf5(path) else _read_csv)(path)

@@ -147,7 +147,43 @@ def write_poses(
 
 
 def check_poses_path(path: PathLike, *, overwrite: bool = False) -> Path:
-    """Check that poses can be written to a file, before any work starts; return its path."""
+    """Check that poses can be written to a file, before any work starts.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; see `write_poses`.
+    overwrite : bool, default=False
+        Whether it may exist.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    FileNotFoundError
+        If its folder does not exist.
+    IsADirectoryError
+        If it is a folder.
+    PermissionError
+        If it is read-only, or no file but a device or a pipe.
+    ValueError
+        If `path` ends otherwise, or the file holds something else than poses.
+
+    Examples
+    --------
+    >>> from skpose.poses import check_poses_path
+    >>> check_poses_path("fly.csv").suffix
+    '.csv'
+    >>> check_poses_path("fly.txt")
+    Traceback (most recent call last):
+        ...
+    ValueError: Poses are written to files that end in .csv, ..., but fly.txt ends in '.txt'.
+    """
     is_same = _IS_SAME.get(ending_of(path))
     return check_output(path, what="Poses", endings=_ENDINGS, overwrite=overwrite, is_same=is_same)
 
@@ -210,6 +246,31 @@ def write_rows(
     -------
     pathlib.Path
         The file.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    FileNotFoundError
+        If its folder does not exist.
+    ImportError
+        If pynwb and ndx-pose, or sleap-io, are needed and not installed.
+    ValueError
+        If `path` ends otherwise, holds something else than poses, or is of a format that cannot
+        hold these; see `write_poses`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose.poses import write_rows
+    >>> rows = np.array([[[1.0, 2.0, 0.5]], [[1.5, 2.0, 0.75]]])  # two frames of one bodypart
+    >>> print(write_rows("rows.csv", rows, names=["head"]).read_text())
+    scorer,skpose,skpose,skpose
+    bodyparts,head,head,head
+    coords,x,y,likelihood
+    0,1.0,2.0,0.5
+    1,1.5,2.0,0.75
+    <BLANKLINE>
     """
     path = check_poses_path(path, overwrite=overwrite)
     frames = np.asarray(np.arange(len(rows)) if frames is None else frames)

@@ -48,6 +48,12 @@ class ImageCropper(ImageTransformer, auto_wrap_output_keys=None):
         What to do about boxes that lie outside their image altogether: raise, or give an image of
         nothing but border.
 
+    Raises
+    ------
+    ValueError
+        By `fit`, if a parameter is out of its range; by `transform`, if there are no centers, some
+        are NaN, or a box lies outside its image (unless `outside` is "pad").
+
     See Also
     --------
     EgocentricAligner : Turn the individual as well.
@@ -191,6 +197,11 @@ def bounding_box_centers(keypoints: ArrayLike) -> NDArray[np.float64]:
     -------
     ndarray of shape (n_samples, 2)
         (x, y) in pixels; NaN where no keypoint is labelled.
+
+    Raises
+    ------
+    ValueError
+        If `keypoints` are of another shape, or a value is infinite.
 
     Examples
     --------

@@ -41,6 +41,13 @@ class EgocentricAligner(ImageTransformer, auto_wrap_output_keys=None):
         What to do about boxes that lie outside their image altogether: raise, or give an image of
         nothing but border.
 
+    Raises
+    ------
+    ValueError
+        By `fit`, if a parameter is out of its range, or `front` or `back` is a name that `skeleton`
+        does not have; by `transform`, if there are no centers or angles, some are NaN, or a box
+        lies outside its image (unless `outside` is "pad").
+
     See Also
     --------
     ImageCropper : Crop images without turning them, pixel by pixel.
@@ -243,6 +250,11 @@ def body_axes(
     angles : ndarray of shape (n_samples,)
         ``arctan2(dy, dx)`` of the way from back to front, in radians; NaN where an end is not
         labelled, or where the ends are in one place.
+
+    Raises
+    ------
+    ValueError
+        If `keypoints` are of another shape, or have no keypoint at `front` or `back`.
 
     Examples
     --------

@@ -225,6 +225,11 @@ def without_those_outside(y: ArrayLike, region: Region | None) -> NDArray[np.flo
     -------
     y : ndarray of shape (n_samples, n_keypoints, 2)
 
+    Raises
+    ------
+    ValueError
+        If `y` is of another shape, or a value is infinite.
+
     Examples
     --------
     >>> from skpose.preprocessing import without_those_outside

@@ -33,6 +33,11 @@ def working_region(y: ArrayLike, image_size: ImageSize) -> tuple[int, int, int, 
         animal's length around it. None, for the whole image: where that would save less than a
         fifth of the pixels, or nothing is labelled.
 
+    Raises
+    ------
+    ValueError
+        If `y` is of another shape, a value is infinite, or `image_size` is not in whole pixels.
+
     See Also
     --------
     ImageResizer : ``ImageResizer(scale=1, region="auto")`` cuts this out of the images.

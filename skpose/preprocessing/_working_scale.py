@@ -36,6 +36,11 @@ def working_scale(y: ArrayLike, image_size: ImageSize) -> float:
         Pixels of the small image per pixel of the image, a multiple of 0.05; 1 where it would save
         little, and where no image has two labelled bodyparts.
 
+    Raises
+    ------
+    ValueError
+        If `y` is of another shape, a value is infinite, or `image_size` is not in whole pixels.
+
     See Also
     --------
     ImageResizer : ``ImageResizer(scale="auto")`` makes images smaller by this.

@@ -32,6 +32,14 @@ class ConfidenceSampler(ScoreSampler):
     random_state : int, RandomState or None, default=None
         Chooses among frames with equal scores.
 
+    Raises
+    ------
+    TypeError
+        By `select` and by `scores`, if the estimator does not tell its confidence.
+    ValueError
+        By `select` and by `scores`, if a parameter is out of its range, confidences are neither
+        given nor can be predicted, or arrays do not fit each other.
+
     See Also
     --------
     EntropySampler : By the whole confidence maps, not just their peaks.
@@ -99,6 +107,14 @@ class EntropySampler(ScoreSampler):
         Least distance of two chosen frames, in frames.
     random_state : int, RandomState or None, default=None
         Chooses among frames with equal scores.
+
+    Raises
+    ------
+    TypeError
+        By `select` and by `scores`, if the estimator draws no maps.
+    ValueError
+        By `select` and by `scores`, if a parameter is out of its range, there are no images, or
+        arrays do not fit each other.
 
     See Also
     --------
@@ -182,6 +198,13 @@ class EnsembleSampler(ScoreSampler):
         Least distance of two chosen frames, in frames.
     random_state : int, RandomState or None, default=None
         Chooses among frames with equal scores.
+
+    Raises
+    ------
+    ValueError
+        By `select` and by `scores`, if a parameter is out of its range, poses are neither given nor
+        can be predicted, they are those of fewer than two estimators, or arrays do not fit each
+        other.
 
     See Also
     --------

@@ -56,6 +56,12 @@ class KMeansSampler(FrameSampler):
     labels_ : ndarray of shape (n_samples,)
         The cluster of each frame seen in `fit`.
 
+    Raises
+    ------
+    ValueError
+        By `fit` and by `select`, if a parameter is out of its range or there are no images; by
+        `predict`, if small frames have another size than those of the frames in `fit`.
+
     See Also
     --------
     RandomSampler : Frames by chance.

@@ -16,6 +16,12 @@ class RandomSampler(FrameSampler):
     random_state : int, RandomState or None, default=None
         Determines the choice.
 
+    Raises
+    ------
+    ValueError
+        By `select`, if a parameter is out of its range, nothing is given to choose from, or arrays
+        do not fit each other.
+
     See Also
     --------
     KMeansSampler : Frames that look different.

@@ -36,6 +36,12 @@ class MotionSampler(ScoreSampler):
     random_state : int, RandomState or None, default=None
         Chooses among frames with equal scores.
 
+    Raises
+    ------
+    ValueError
+        By `select` and by `scores`, if a parameter is out of its range, poses are neither given nor
+        can be predicted, or arrays do not fit each other.
+
     See Also
     --------
     AutoregressiveSampler : Learns how each bodypart moves, and looks for what is different.
@@ -108,6 +114,12 @@ class AutoregressiveSampler(ScoreSampler):
         Least distance of two chosen frames, in frames.
     random_state : int, RandomState or None, default=None
         Chooses among frames with equal scores.
+
+    Raises
+    ------
+    ValueError
+        By `select` and by `scores`, if a parameter is out of its range, poses are neither given nor
+        can be predicted, or arrays do not fit each other.
 
     See Also
     --------

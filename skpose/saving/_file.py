@@ -24,7 +24,38 @@ _HINT = "The file is not a skpose model, or was cut short or changed; save it ag
 
 
 def check_model_path(path: PathLike, *, overwrite: bool = False) -> None:
-    """Check that an estimator can be saved to a file of this name, before any work starts."""
+    """Check that an estimator can be saved to a file of this name, before any work starts.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; see `save`.
+    overwrite : bool, default=False
+        Whether it may exist.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    FileNotFoundError
+        If its folder does not exist.
+    IsADirectoryError
+        If it is a folder.
+    PermissionError
+        If it is read-only, or no file but a device or a pipe.
+    ValueError
+        If `path` ends in ``.onnx``, as exported estimators do, or the file holds something else
+        than an estimator.
+
+    Examples
+    --------
+    >>> from skpose.saving import check_model_path
+    >>> check_model_path("new.skpose")
+    >>> check_model_path("new.onnx")
+    Traceback (most recent call last):
+        ...
+    ValueError: new.onnx ends as an exported estimator does. ...
+    """
     if Path(path).suffix == ".onnx":
         raise ValueError(
             f"{path} ends as an exported estimator does. Choose another ending, such as .skpose, "
@@ -108,7 +139,36 @@ def _versions():
 
 
 def versions_of(path: PathLike) -> dict[str, str]:
-    """Return the versions of the packages that wrote a model file; {} for an older file."""
+    """Return the versions of the packages that wrote a model file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    dict of str to str
+        The version of each package, by its name; {} for an older file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no HDF5 file, or not a whole one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import skpose
+    >>> from skpose.baseline import MeanPoseRegressor
+    >>> from skpose.saving import save, versions_of
+    >>> X, y = np.zeros((2, 8, 8, 1), dtype=np.uint8), [[[1.0, 2.0]], [[3.0, 2.0]]]
+    >>> save(MeanPoseRegressor().fit(X, y), "mouse.skpose")
+    >>> versions_of("mouse.skpose")["skpose"] == skpose.__version__
+    True
+    """
     from skpose._hdf5 import open_hdf5
 
     with reading(path, "a model"), open_hdf5(path, what="a model") as file:
@@ -116,7 +176,39 @@ def versions_of(path: PathLike) -> dict[str, str]:
 
 
 def read(path: PathLike, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Read what `save` wrote; see `skpose.load`."""
+    """Read what `save` wrote; see `skpose.load`.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    custom_objects : dict, default=None
+        Values of parameters that a file cannot hold, by the parameter's name, as `skpose.load`
+        takes them.
+
+    Returns
+    -------
+    estimator
+        What was saved.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a model, was cut short or changed, names a class that is not known, or
+        `custom_objects` lack a parameter or have one that it does not know.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose.baseline import MeanPoseRegressor
+    >>> from skpose.saving import read, save
+    >>> X, y = np.zeros((2, 8, 8, 1), dtype=np.uint8), [[[1.0, 2.0]], [[3.0, 2.0]]]
+    >>> save(MeanPoseRegressor().fit(X, y), "fly.skpose")
+    >>> read("fly.skpose").pose_.tolist()
+    [[2.0, 2.0]]
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no model file {path}.")

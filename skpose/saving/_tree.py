@@ -50,7 +50,33 @@ def encode(estimator):
 
 
 def check_savable(estimator: Any) -> None:
-    """Raise a TypeError unless a file can hold an estimator of this class."""
+    """Raise a TypeError unless a file can hold an estimator of this class.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted or not.
+
+    Raises
+    ------
+    TypeError
+        If its class is neither skpose's, nor a Pipeline, nor registered.
+
+    See Also
+    --------
+    register : Let a file hold a class of yours.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from skpose.baseline import MeanPoseRegressor
+    >>> from skpose.saving import check_savable
+    >>> check_savable(MeanPoseRegressor())
+    >>> check_savable(Ridge())
+    Traceback (most recent call last):
+        ...
+    TypeError: A Ridge cannot be saved: ...
+    """
     cls = type(estimator)
     if not isinstance(estimator, BaseEstimator) or name_of(cls) is None:
         raise TypeError(

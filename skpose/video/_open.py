@@ -68,6 +68,16 @@ def timing(frames: VideoFrames | Rows) -> dict[str, Any]:
     dict
         ``frames``, the number of each in the video; ``times`` in seconds and ``frame_rate``, None
         where only a file would tell.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose.poses import from_numpy
+    >>> from skpose.video import open_video, timing
+    >>> frames = open_video(np.zeros((3, 8, 8, 1), dtype=np.uint8))
+    >>> poses = from_numpy(np.zeros((3, 1, 2)), **timing(frames))
+    >>> poses.frame.values.tolist()
+    [0, 1, 2]
     """
     if hasattr(frames, "frame_numbers"):
         return {
@@ -93,6 +103,26 @@ def iterate_batches(
         The first frame.
     stop : int, default=None
         The frame to stop before. None: the end.
+
+    Yields
+    ------
+    first : int
+        Which frame is the batch's first.
+    images : ndarray or array-like of shape (n_batch, height, width, n_channels)
+        The frames.
+
+    Raises
+    ------
+    ValueError
+        When the first batch is asked for, if `batch_size` is less than 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpose.video import iterate_batches
+    >>> video = np.zeros((5, 8, 8, 1), dtype=np.uint8)
+    >>> [(first, len(images)) for first, images in iterate_batches(video, 2)]
+    [(0, 2), (2, 2), (4, 1)]
     """
     if hasattr(frames, "iter_batches"):
         yield from frames.iter_batches(batch_size, start, stop)

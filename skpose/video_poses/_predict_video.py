@@ -195,6 +195,19 @@ def check_radius(predictor: Predictor, out: PathLike | None) -> None:
         If the estimator tells no radii.
     ValueError
         If the file cannot hold them.
+
+    Examples
+    --------
+    >>> from skpose._predictor import Predictor
+    >>> from skpose.baseline import MeanPoseRegressor
+    >>> from skpose.conformal import ConformalPoseEstimator
+    >>> from skpose.video_poses import check_radius
+    >>> predictor = Predictor(ConformalPoseEstimator(MeanPoseRegressor()))
+    >>> check_radius(predictor, "fly.npz")
+    >>> check_radius(predictor, "fly.csv")
+    Traceback (most recent call last):
+        ...
+    ValueError: fly.csv cannot hold radii: ...
     """
     if not predictor.tells("radius"):
         raise TypeError(
@@ -296,6 +309,25 @@ def predict_videos(
     See Also
     --------
     predict_video : One video.
+
+    Examples
+    --------
+    >>> import av
+    >>> import numpy as np
+    >>> from skpose.baseline import MeanPoseRegressor
+    >>> from skpose.video_poses import predict_videos
+    >>> for name in ("ann.mp4", "bob.mp4"):
+    ...     with av.open(name, "w") as file:
+    ...         stream = file.add_stream("libx264", rate=25, width=32, height=16)
+    ...         for _ in range(3):
+    ...             frame = av.VideoFrame.from_ndarray(np.zeros((16, 32, 3), np.uint8))
+    ...             file.mux(stream.encode(frame))
+    ...         file.mux(stream.encode())
+    >>> X, y = np.zeros((1, 16, 32, 3), dtype=np.uint8), [[[5.0, 8.0]]]
+    >>> estimator = MeanPoseRegressor().fit(X, y)
+    >>> files = predict_videos(estimator, ["ann.mp4", "bob.mp4"], out="poses")
+    >>> [file.name for file in files]
+    ['ann.csv', 'bob.csv']
     """
     videos = [Path(path) for path in paths]
     outs = choose_outs(videos, Path(out), ending)
