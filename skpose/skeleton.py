@@ -33,10 +33,15 @@ def number_names(n_keypoints):
 def find_roots(parents):
     """Return the position of the root that each bodypart hangs on, an ndarray (n_keypoints,)."""
     parents = np.asarray(parents).tolist()
+    n_keypoints = len(parents)
+    if any(parent >= n_keypoints for parent in parents):
+        raise ValueError(f"parents are positions below {n_keypoints}, or -1, but are {parents}.")
     roots = [i if parent < 0 else -1 for i, parent in enumerate(parents)]
-    for i in range(len(parents)):
+    for i in range(n_keypoints):
         path = []
         while roots[i] < 0:
+            if len(path) == n_keypoints:
+                raise ValueError(f"The parents {parents} form a cycle.")
             path.append(i)
             i = parents[i]
         for j in path:

@@ -110,7 +110,14 @@ def write_annotations(
 
     Examples
     --------
-    See `read_annotations`.
+    >>> import numpy as np
+    >>> from skpose import Skeleton
+    >>> from skpose.datasets import read_annotations, write_annotations
+    >>> X = np.zeros((2, 8, 8, 1), dtype=np.uint8)
+    >>> y = [[[1.0, 2.0], [5.5, 2.0]], [[2.0, 2.0], [np.nan, np.nan]]]
+    >>> write_annotations("fly.h5", X, y, skeleton=Skeleton(["head", "tail"]))
+    >>> read_annotations("fly.h5").keypoints[1].tolist()
+    [[2.0, 2.0], [nan, nan]]
     """
     images = check_images(images, name="images")
     check_is_skeleton(skeleton)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skpose.individuals._tracks import check_tracks
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -31,10 +33,10 @@ def resolve_angles(tracks: pd.DataFrame) -> pd.DataFrame:
 
     Raises
     ------
-    KeyError
-        If frame, id, x or y is missing.
+    TypeError
+        If frame, x, y or angle hold something else than numbers.
     ValueError
-        If there is no column angle.
+        If a column is missing, or an individual is twice in a frame.
 
     Notes
     -----
@@ -53,6 +55,7 @@ def resolve_angles(tracks: pd.DataFrame) -> pd.DataFrame:
     """
     if "angle" not in tracks:
         raise ValueError("tracks have no column angle.")
+    check_tracks(tracks)
     tracks = tracks.copy()
     angles = tracks["angle"].to_numpy(dtype=np.float64, copy=True)
     for rows in tracks.groupby("id", sort=False).indices.values():

@@ -11,6 +11,7 @@ import numpy as np
 from skpose._files import reading
 from skpose._hdf5 import open_hdf5
 from skpose._text_tables import NOTHING, check_separator, open_text_table
+from skpose._types import PathLike
 from skpose.poses._pandas_hdf5 import read_table as read_hdf5_table
 
 __all__ = ["COORDS", "LEVELS", "Table", "read_table"]
@@ -64,12 +65,12 @@ class Table(NamedTuple):
         return padded[:, order].reshape(len(self.values), *sizes, len(coords))
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: PathLike) -> Table:
     """Read a table with DeepLabCut's columns.
 
     Parameters
     ----------
-    path : pathlib.Path
+    path : str or path-like
         A ``.csv`` file or an HDF5 file of pandas.
 
     Returns
@@ -92,6 +93,7 @@ def read_table(path: Path) -> Table:
     >>> table.values.tolist()
     [[1.0, 2.0, 0.5]]
     """
+    path = Path(path)
     with reading(path, "a table of poses or labels"):
         table = (_read_hdf5 if _is_hdf5(path) else _read_csv)(path)
         return _check(table)

@@ -231,8 +231,10 @@ def write_rows(
     rows : array-like of shape (n_frames, ..., n_keypoints, 3)
         x, y and confidence; anything that can be sliced. With `individuals`, of shape (n_frames,
         n_individuals, n_keypoints, 3). A fourth value is the radius.
-    names, individuals : sequence of str
-        Of the bodyparts and of the individuals (None: there is one, without a name).
+    names : sequence of str
+        Of the bodyparts.
+    individuals : sequence of str, default=None
+        Of the individuals. None: there is one, without a name.
     frames : array-like of shape (n_frames,), default=None
         Number or file of each. None: numbers from 0.
     times : array-like of shape (n_frames,), default=None
@@ -299,6 +301,12 @@ class _Table:
     """Rows of poses, and what their columns are."""
 
     def __init__(self, rows, names, individuals, frames, times):
+        sizes = [len(names)] if individuals is None else [len(individuals), len(names)]
+        if np.prod(rows.shape[1:-1]) != np.prod(sizes):  # one individual may have an axis, or none
+            raise ValueError(
+                f"There are names of {' individuals with '.join(map(str, sizes))} bodyparts, but "
+                f"rows have the shape {rows.shape}."
+            )
         self.rows = rows
         self.frames = frames
         self.times = times

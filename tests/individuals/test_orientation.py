@@ -53,3 +53,10 @@ def test_one_that_rests_does_not_flip():
 def test_it_needs_angles():
     with pytest.raises(ValueError, match="no column angle"):
         resolve_angles(pd.DataFrame({"frame": [0], "id": 0, "x": 0.0, "y": 0.0}))
+
+
+@pytest.mark.parametrize("column", ["frame", "id", "x", "angle"])
+def test_a_column_that_is_missing_is_told(column):
+    tracks = make_tracks([[[1.0, 5.0]], [[2.0, 5.0]]], angles=np.zeros((2, 1)))
+    with pytest.raises(ValueError, match=column):
+        resolve_angles(tracks.drop(columns=column))

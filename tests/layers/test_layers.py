@@ -93,3 +93,12 @@ def test_what_one_layer_draws_the_others_find():
     coarse = keras.ops.convert_to_numpy(Maxima(n_keypoints=5)(maps))
     assert np.abs(found[..., :2] - y).max() < 0.01
     assert np.abs(coarse[..., :2] - y).max() <= 2.01
+
+
+@pytest.mark.parametrize(
+    ("parents", "told"),
+    [([1, 0], "form a cycle"), ([-1, 2, 1], "form a cycle"), ([5, -1], "below 2")],
+)
+def test_parents_that_lead_to_no_root_are_refused(parents, told):
+    with pytest.raises(ValueError, match=told):
+        ConfidenceMapDrawing((4, 4), parents=parents)

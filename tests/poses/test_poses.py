@@ -500,3 +500,15 @@ def test_npz_that_inflates_beyond_reason_is_refused(tmp_path, monkeypatch):
     np.savez_compressed(path, keypoints=np.zeros((2**24, 1, 2), np.float32))
     with pytest.raises(ValueError, match=r"poses\.npz cannot be read .*which it cannot hold"):
         read_poses(path)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".h5", ".npz"])
+def test_rows_and_names_that_differ_in_number_are_refused(ending, tmp_path):
+    path = tmp_path / f"poses{ending}"
+    with pytest.raises(
+        ValueError, match=r"names of 2 bodyparts, but rows have the shape \(4, 3, 3\)"
+    ):
+        write_rows(path, np.zeros((4, 3, 3)), names=["head", "tail"])
+    with pytest.raises(ValueError, match="names of 2 individuals with 2 bodyparts"):
+        write_rows(path, np.zeros((4, 2, 3)), names=["head", "tail"], individuals=["ann", "bob"])
+    assert not path.exists()
