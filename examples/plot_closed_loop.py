@@ -62,7 +62,8 @@ for name, estimator in {"TensorFlow": model, "exported": exported}.items():
 # %%
 # The longest waits count
 # -----------------------
-# The median is what one quotes; an experiment fails by the rare long waits.
+# The median is what one quotes; an experiment fails by the rare long waits. In our run other work
+# kept both cores busy, and it showed there: leave a core to the network.
 
 fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 for name, values in latencies.items():

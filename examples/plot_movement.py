@@ -45,7 +45,9 @@ print(found)
 # Speed
 # -----
 # The place of the animal is the median of its spine, which a single wrong keypoint does not move.
-# Its speed is the derivative, of places that are smoothed over a fifth of a second.
+# Its speed is the derivative, of places that are smoothed over a fifth of a second. In our run it
+# was off by 1.6 px/s in the median, for an animal that often runs with 30: where it rests, what is
+# seen is the noise of predictions.
 
 spine = ["neck", "centre", "tailbase"]
 
