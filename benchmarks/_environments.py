@@ -34,7 +34,7 @@ class EnvironmentFailure(RuntimeError):
 
 
 def find_python(name, environment=None):
-    """Give the interpreter of an environment that has a package, and make it if need be.
+    """Return the interpreter of an environment that has a package, and make it if need be.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def describe_machine():
-    """Give the processor, the number of cores, and the versions that matter."""
+    """Return the processor, the number of cores, and the versions that matter."""
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

@@ -9,7 +9,7 @@ __all__ = ["merge_rows", "read_rows"]
 
 
 def read_rows(name, group):
-    """Give the rows of one group of ``results/<name>.json``, or {}."""
+    """Return the rows of one group of ``results/<name>.json``, or {}."""
     return _read(name).get(group, {})
 
 

@@ -90,7 +90,7 @@ def write_data(path, images, keypoints, skeleton, test_size):
 
 
 def take_turns(n_rounds, ours, theirs):
-    """Give the values of two functions in rounds, after a first round that does not count.
+    """Return the values of two functions in rounds, after a first round that does not count.
 
     Returns
     -------
@@ -100,6 +100,6 @@ def take_turns(n_rounds, ours, theirs):
 
 
 def describe(values):
-    """Give the median and the quartiles, with four digits."""
+    """Return the median and the quartiles, with four digits."""
     low, median, high = np.percentile(values, [25, 50, 75])
     return {"median": float(f"{median:.4g}"), "quartiles": [float(f"{v:.4g}") for v in (low, high)]}

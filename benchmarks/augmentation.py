@@ -103,7 +103,7 @@ def choose_budget(name):
 
 
 def compare(auto, other):
-    """Give the ratio of two mean errors, with its limits by a bootstrap over frames."""
+    """Return the ratio of two mean errors, with its limits by a bootstrap over frames."""
     count = np.array(auto["n_keypoints_by_frame"])
     is_known = count > 0
     count = count[is_known]

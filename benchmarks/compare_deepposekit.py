@@ -58,7 +58,7 @@ class Comparison:
         return Worker(self.python[side], script)
 
     def worker(self, side):
-        """Give the worker of a side, which has the networks."""
+        """Return the worker of a side, which has the networks."""
         if side not in self._workers:
             worker = self._workers[side] = self.start(side)
             networks = {"networks": self.networks} if side == "ours" else {}

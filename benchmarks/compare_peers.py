@@ -148,7 +148,7 @@ def measure_error(peers, networks):
 
 
 def now():
-    """Give the date and time of a measurement."""
+    """Return the date and time of a measurement."""
     return time.strftime("%Y-%m-%d %H:%M")
 
 

@@ -43,12 +43,12 @@ def in_8_bits(out):
 
 
 def run_tensorflow(path, exported):
-    """Give what predicts as the estimator does."""
+    """Return what predicts as the estimator does."""
     return skpose.load(path).predict
 
 
 def run_xla(path, exported):
-    """Give what the estimator does for one batch, compiled by XLA."""
+    """Return what the estimator does for one batch, compiled by XLA."""
     import tensorflow as tf
 
     model = skpose.load(path).model_
@@ -62,7 +62,7 @@ def run_xla(path, exported):
 
 
 def run_exported(path, exported, engine, precision="float32"):
-    """Give what predicts with the exported estimator."""
+    """Return what predicts with the exported estimator."""
     if precision == "8 bits":
         exported, precision = in_8_bits(exported), "float32"  # of what is not in 8 bits
     return ExportedPoseEstimator(exported, engine=engine, precision=precision).fit().predict
@@ -95,7 +95,7 @@ def measure_engine(name, data, path, exported):
 
 
 def compare(found, expected, y_test):
-    """Give how far keypoints are from others, and from the labels."""
+    """Return how far keypoints are from others, and from the labels."""
     moved = np.linalg.norm(found - expected, axis=-1)
     figures = {
         "median": np.median(moved),

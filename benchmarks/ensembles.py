@@ -52,7 +52,7 @@ def describe(estimator, images, truth):
 
 
 def ways(skeleton, n_epochs):
-    """Give each way to make an ensemble, as a function of "one" that is trained."""
+    """Yield each way to make an ensemble, as a function of "one" that is trained."""
     of_all, of_part = make(skeleton, n_epochs), make(skeleton, n_epochs // N_MEMBERS)
     several = {"n_estimators": N_MEMBERS, "random_state": 0}
     yield "one", lambda one: PoseEnsemble([FrozenEstimator(one)])

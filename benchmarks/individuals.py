@@ -56,7 +56,7 @@ class Until(keras.callbacks.Callback):
 
 
 def read(folder):
-    """Give the video, SLEAP's tracks and keypoints of the two flies, and the skeleton."""
+    """Return the video, SLEAP's tracks and keypoints of the two flies, and the skeleton."""
     folder = folder / "flypair"
     X = VideoFrames(folder / "flypair.mp4", n_channels=1)
     sleap = read_sleap(folder / "flypair_predictions.slp", front="head", back="abdomen")
@@ -65,7 +65,7 @@ def read(folder):
 
 
 def split(n_frames):
-    """Give masks of the frames to train on, to watch, and to test on."""
+    """Return masks of the frames to train on, to watch, and to test on."""
     frames = np.arange(n_frames)
     blocks = frames // BLOCK
     test, validation = np.isin(blocks, TEST), np.isin(blocks, VALIDATION)
@@ -109,7 +109,7 @@ def train(folder, arguments):
 
 
 def as_arrays(tracks, n_frames):
-    """Give x, y and angle as (n_frames, n_individuals, 3)."""
+    """Return x, y and angle as (n_frames, n_individuals, 3)."""
     arrays = np.full((n_frames, tracks["id"].nunique(), 3), np.nan)
     for column, (_, track) in enumerate(tracks.groupby("id")):
         arrays[track["frame"], column] = track[["x", "y", "angle"]]
@@ -117,7 +117,7 @@ def as_arrays(tracks, n_frames):
 
 
 def same_individuals(found, true):
-    """Give, for each frame, the order of the found individuals that is nearest to the true ones."""
+    """Return for each frame the order of the found individuals that is nearest to the true ones."""
     distances = np.linalg.norm(found[:, :, None, :2] - true[:, None, :, :2], axis=3)
     straight = distances[:, 0, 0] + distances[:, 1, 1]
     swapped = distances[:, 0, 1] + distances[:, 1, 0]
@@ -136,7 +136,7 @@ def describe(errors):
 
 
 def midline_offset(X, tracks, keypoints):
-    """Give by how much bodies lie beside keypoints, (x, y) in the image, from pixels alone.
+    """Return by how much bodies lie beside keypoints, (x, y) in the image, from pixels alone.
 
     Across the axis from thorax to head, the bright body should be in the middle whatever way the
     fly faces. If all keypoints are off by one vector in the image, the body is beside the axis by
@@ -153,7 +153,7 @@ def midline_offset(X, tracks, keypoints):
 
 
 def compare_tracks(own, tracks, n_frames):
-    """Give, for each frame, the order of our individuals that is SLEAP's, and how far they are."""
+    """Return for each frame the order of our individuals that is SLEAP's, and how far they are."""
     found, true = as_arrays(own, n_frames), as_arrays(tracks, n_frames)
     order = same_individuals(found, true)
     found = np.take_along_axis(found, order[..., None], axis=1)
@@ -169,7 +169,7 @@ def compare_tracks(own, tracks, n_frames):
 
 
 def describe_model(estimator):
-    """Give what was trained, and on what."""
+    """Return what was trained, and on what."""
     return {
         "settings": {
             "box_px": BOX,
@@ -195,7 +195,7 @@ def write(arguments, X, poses, skeleton):
 
 
 def timed(function, *args, **options):
-    """Give what a function gives, and how many seconds it took."""
+    """Return what a function gives, and how many seconds it took."""
     start = time.perf_counter()
     return function(*args, **options), time.perf_counter() - start
 

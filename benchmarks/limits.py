@@ -81,7 +81,7 @@ def count_costs(estimator):
 
 
 def sum_by_kind(costs):
-    """Give GFLOP and MB an image for each kind of layer, the largest first."""
+    """Return GFLOP and MB an image for each kind of layer, the largest first."""
     kinds = defaultdict(lambda: [0, 0, 0])
     for cost in costs:
         for i, value in enumerate((1, cost.flop / 1e9, cost.moved_bytes / 1e6)):
@@ -94,7 +94,7 @@ def sum_by_kind(costs):
 
 
 def time_prediction(estimator, X):
-    """Give the least seconds of the network, of network and peaks, and of the whole."""
+    """Return the least seconds of the network, of network and peaks, and of the whole."""
     from skpose.estimator._backend import compile_prediction
 
     model = estimator.model_

@@ -79,7 +79,7 @@ _COLUMNS = {
 
 
 def load_data(name):
-    """Give training and test images and keypoints, and the skeleton."""
+    """Return training and test images and keypoints, and the skeleton."""
     if name == "fly":
         X, y, skeleton, test_size = read_fly(Path(os.environ["SKPOSE_DATA"]))
     else:
@@ -90,7 +90,7 @@ def load_data(name):
 
 
 def make_timer(seconds=float("inf"), n_steps=None, batch_size=16):
-    """Give a callback that stops after some time or number of steps, the first not counted.
+    """Return a callback that stops after some time or number of steps, the first not counted.
 
     It is made here because Keras is loaded in the processes that measure only.
     """
@@ -185,7 +185,7 @@ def measure_prediction(data, path):
 
 
 def quartiles(values):
-    """Give the quarter and three quarters of values, for a report."""
+    """Return the quarter and three quarters of values, for a report."""
     return [round(float(value), 2) for value in np.percentile(values, [25, 75])]
 
 

@@ -61,7 +61,7 @@ STRATEGIES = (
 
 
 def read_flies():
-    """Give a pool and test frames, the skeleton, and pixels of the video per pixel of a crop."""
+    """Return a pool and test frames, the skeleton, and pixels of the video per pixel of a crop."""
     import sleap_io
 
     from skpose.video import VideoFrames
@@ -189,7 +189,7 @@ class Trial:
         return round(float(np.nanmean(errors)) * self.pixel_size, 3)
 
     def more(self, strategy, index):
-        """Give the labelled frames and those that a chooser adds."""
+        """Return the labelled frames and those that a chooser adds."""
         X, settings = self.pool[0], {"n_frames": N_MORE, "random_state": self.seed}
         settings["min_separation"] = SEPARATION
         if strategy in ("random", "kmeans"):
@@ -214,7 +214,7 @@ class Trial:
 
 
 def summarize(runs):
-    """Give means over seeds, and by how much errors are lower than with as many random frames."""
+    """Return means over seeds, and by how much errors are lower than with as many random frames."""
     summary = {}
     for strategy in STRATEGIES:
         mine = [run["errors"][strategy] for run in runs.values()]
@@ -227,7 +227,7 @@ def summarize(runs):
 
 
 def gain_over_random(runs, strategy, n):
-    """Give the mean over seeds and its standard error."""
+    """Return the mean over seeds and its standard error."""
     errors = [run["errors"] for run in runs.values()]
     gains = [100 * (1 - error[strategy][n] / error["random"][n]) for error in errors]
     spread = np.std(gains, ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.nan
@@ -260,7 +260,7 @@ class MadeFrames:
 
 
 def measure_memory():
-    """Give seconds and the growth of the resident memory, in MiB."""
+    """Return seconds and the growth of the resident memory, in MiB."""
     KMeansSampler(random_state=0).fit(MadeFrames(300))  # loads what is loaded once
     start_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     result = {"image_size": [256, 256, 1]}

@@ -42,7 +42,7 @@ N_LAZY, LAZY_SIDE, N_ROUNDS = 240, 192, 3
 
 
 def make_images(n_samples, side, n_keypoints, seed=0):
-    """Give smooth random images and keypoints anywhere in them."""
+    """Return smooth random images and keypoints anywhere in them."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (n_samples, side // 4, side // 4, 1), dtype=np.uint8)
     X = coarse.repeat(4, axis=1).repeat(4, axis=2)
@@ -51,7 +51,7 @@ def make_images(n_samples, side, n_keypoints, seed=0):
 
 
 def fit_briefly(network, X, y, **params):
-    """Give an estimator that is ready to predict, and the seconds of its training steps."""
+    """Return an estimator that is ready to predict, and the seconds of its training steps."""
     timer = make_timer(n_steps=4, seconds=8)
     estimator = PoseEstimator(
         NETWORKS[network][1] if network in NETWORKS else get_architecture(network),

@@ -26,7 +26,7 @@ from skpose.video_poses import PoseStream
 
 
 def fit(arguments):
-    """Give an estimator, and other frames than those that it was fitted to."""
+    """Return an estimator, and other frames than those that it was fitted to."""
     mice = make_poses(48, arguments.image_size, random_state=0, return_bunch=True)
     options = {} if arguments.model is None else {"model": arguments.model}
     estimator = PoseEstimator(
@@ -41,7 +41,7 @@ def fit(arguments):
 
 
 def export(estimator, engine):
-    """Give an estimator as its file is run by an engine."""
+    """Return an estimator as its file is run by an engine."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         estimator.export(path, overwrite=True)
@@ -49,7 +49,7 @@ def export(estimator, engine):
 
 
 def time_alone(estimator, frames, seconds):
-    """Give the milliseconds of predictions that follow each other without a pause."""
+    """Return the milliseconds of predictions that follow each other without a pause."""
     estimator.predict(frames[:1], return_confidence=True)
     times = [time.perf_counter()]
     for frame in cycle(frames):
@@ -60,7 +60,7 @@ def time_alone(estimator, frames, seconds):
 
 
 def time_stream(estimator, frames, rate, seconds):
-    """Give what happens to frames that come at a rate."""
+    """Return what happens to frames that come at a rate."""
     played = islice(cycle(frames), max(round(rate * seconds), 2))
     stream = PoseStream(estimator, played, frame_rate=rate)
     poses = [(pose.captured_at, pose.latency) for pose in stream]
@@ -75,7 +75,7 @@ def time_stream(estimator, frames, rate, seconds):
 
 
 def describe(milliseconds):
-    """Give the middle and the far end of a distribution."""
+    """Return the middle and the far end of a distribution."""
     median, p95, p99 = np.percentile(milliseconds, [50, 95, 99])
     figures = {"median": median, "p95": p95, "p99": p99, "max": np.max(milliseconds)}
     return {name: round(float(value), 2) for name, value in figures.items()}

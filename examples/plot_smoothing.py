@@ -103,7 +103,7 @@ except ImportError:
 else:
 
     def to_dataset(track, confidence=None):
-        """Give (n_frames, n_keypoints, 2) as (time, space, keypoints, individuals)."""
+        """Return (n_frames, n_keypoints, 2) as (time, space, keypoints, individuals)."""
         confidence = None if confidence is None else confidence[..., np.newaxis]
         position = track.transpose(0, 2, 1)[..., np.newaxis]
         return load_poses.from_numpy(position, confidence, keypoint_names=mice.skeleton.names)
@@ -153,7 +153,7 @@ ways = {
 
 
 def mean_errors(smooth):
-    """Give the mean error of positions (px) and of velocities (px a frame)."""
+    """Return the mean error of positions (px) and of velocities (px a frame)."""
     errors = []
     for (keypoints, confidence), (_, truth) in zip(tracks, films, strict=True):
         off = smooth(keypoints, confidence) - truth

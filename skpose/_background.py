@@ -12,7 +12,7 @@ _AHEAD = 4  # items that wait
 
 
 def read_ahead(items, n_ahead=_AHEAD):
-    """Give the items of a generator, which runs in a thread up to `n_ahead` items ahead."""
+    """Yield the items of a generator, which runs in a thread up to `n_ahead` items ahead."""
     queue, stop, done = Queue(n_ahead), threading.Event(), threading.Event()
 
     def read():

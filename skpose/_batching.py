@@ -9,7 +9,7 @@ _PREDICTION_BATCH = 32  # images that go through a network at a time, where the 
 
 
 def check_batch_size(batch_size: int | None) -> int:
-    """Give how many images to predict at a time: at least 1, None for a number that is fast."""
+    """Return how many images to predict at a time: at least 1, None for a number that is fast."""
     if batch_size is None:
         return _PREDICTION_BATCH
     if not isinstance(batch_size, Integral) or batch_size < 1:
@@ -20,7 +20,7 @@ def check_batch_size(batch_size: int | None) -> int:
 
 
 def batch_slices(n_samples: int, batch_size: int | None) -> Iterator[slice]:
-    """Give the slices that divide samples into batches, in order.
+    """Yield the slices that divide samples into batches, in order.
 
     Parameters
     ----------

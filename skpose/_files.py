@@ -149,7 +149,7 @@ def check_regular(path):
 
 @contextmanager
 def replacing(path, *, overwrite):
-    """Give the name of a new file that takes the place of `path` when it is complete.
+    """Yield the name of a new file that takes the place of `path` when it is complete.
 
     The new file is written beside the old one and renamed at the end, so that whoever opens `path`
     finds the old content or the new one, never a part, also when the process is killed or the power
@@ -198,7 +198,7 @@ def replacing(path, *, overwrite):
 
 @contextmanager
 def making_folder(path):
-    """Give the name of a new folder that becomes `path` when it is complete.
+    """Yield the name of a new folder that becomes `path` when it is complete.
 
     An exception removes it; that of a killed process is removed by the next who makes `path`.
 
@@ -239,7 +239,7 @@ def making_folder(path):
 
 @contextmanager
 def with_ending(path, ending):
-    """Give a name beside a file that ends as a library wants it; what is there becomes the file."""
+    """Yield a name beside a file, ending as a library wants; what is there becomes the file."""
     path = Path(path)
     named = path.with_name(f"{path.name}{ending}")
     try:

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def import_opencv():
-    """Give the module `cv2`.
+    """Return the module `cv2`.
 
     Raises
     ------

@@ -14,7 +14,7 @@ _SHADES = (1.0, 0.6, 1.5)  # of the few, for more bodyparts than these
 
 
 def bodypart_colors(n_keypoints, skeleton=None, cmap=None):
-    """Give a colour for each bodypart.
+    """Return a colour for each bodypart.
 
     With left/right partners, those of the left are blue, those of the right orange and those of
     neither green, and neighbours in the skeleton or in its order are of different brightness. All
@@ -48,7 +48,7 @@ def bodypart_colors(n_keypoints, skeleton=None, cmap=None):
 
 
 def _in_order(n):
-    """Give the few colours again and again, each time in another shade."""
+    """Return the few colours again and again, each time in another shade."""
     few = _rgb(_FEW)
     colors = np.empty((n, 3))
     for i in range(n):
@@ -67,7 +67,7 @@ def _from_matplotlib(n, cmap):
 
 
 def _ramp(anchors, n):
-    """Give n colours from the first anchor to the last; few of them from the middle."""
+    """Return n colours from the first anchor to the last; few of them from the middle."""
     anchors = _rgb(anchors)
     low, high = (0.15, 0.85) if n < 4 else (0.0, 1.0)
     at = np.linspace(low, high, n) if n > 1 else np.array([0.4])
@@ -78,7 +78,7 @@ def _ramp(anchors, n):
 
 
 def _apart(n):
-    """Give the order of n shades in which one is far from the next: 0, n/2, 1, n/2 + 1, ..."""
+    """Return the order of n shades in which one is far from the next: 0, n/2, 1, n/2 + 1, ..."""
     half = (n + 1) // 2
     return [i // 2 + half * (i % 2) for i in range(n)]
 

@@ -21,7 +21,7 @@ _OWN = "skpose"
 
 
 def import_sleap_io():
-    """Give the module `sleap_io`.
+    """Return the module `sleap_io`.
 
     Raises
     ------

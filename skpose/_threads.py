@@ -6,6 +6,6 @@ __all__ = ["threads_wanted"]
 
 
 def threads_wanted():
-    """Give what the environment variable ``OMP_NUM_THREADS`` says, or None."""
+    """Return what the environment variable ``OMP_NUM_THREADS`` says, or None."""
     n_threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     return int(n_threads) if n_threads.isdecimal() else None

@@ -115,7 +115,7 @@ class MeanPoseRegressor(KeypointRegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Images) -> NDArray[np.float64]:
-        """Give the mean pose for each image.
+        """Return the mean pose for each image.
 
         Parameters
         ----------

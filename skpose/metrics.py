@@ -30,7 +30,7 @@ __all__ = [
 
 
 def keypoint_errors(y_true: ArrayLike, y_pred: ArrayLike) -> NDArray[np.float64]:
-    """Give the distance of each predicted keypoint from the true one, in pixels.
+    """Return the distance of each predicted keypoint from the true one, in pixels.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def keypoint_errors(y_true: ArrayLike, y_pred: ArrayLike) -> NDArray[np.float64]
 def mean_keypoint_error(
     y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
 ) -> float:
-    """Give the mean distance of the labelled keypoints from the predicted ones, in pixels.
+    """Return the mean distance of the labelled keypoints from the predicted ones, in pixels.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def pck(
     relative_to: ArrayLike | Literal["bounding_box"] | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Give the share of labelled keypoints that are predicted to within a distance.
+    """Return the share of labelled keypoints that are predicted to within a distance.
 
     This is the percentage of correct keypoints, as a fraction.
 
@@ -228,7 +228,7 @@ def oks(
     kappas: ArrayLike = 0.1,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Give the mean object keypoint similarity, as in COCO.
+    """Return the mean object keypoint similarity, as in COCO.
 
     Parameters
     ----------
@@ -311,7 +311,7 @@ _SCORERS = {
 def get_scorer(
     name: Literal["neg_mean_keypoint_error", "oks", "pck"] | Callable[..., float],
 ) -> Callable[..., float]:
-    """Give a scorer by its name, for scikit-learn's `scoring`.
+    """Return a scorer by its name, for scikit-learn's `scoring`.
 
     Parameters
     ----------
@@ -346,7 +346,7 @@ def _labelled(keypoints):
 
 
 def _weighted_mean(values, counted, sample_weight, which=""):
-    """Give the mean of the counted values, each with the weight of its row."""
+    """Return the mean of the counted values, each with the weight of its row."""
     if not counted.any():
         raise ValueError(
             f"No sample {which}has a labelled keypoint (NaN: not labelled), so there is nothing to "
@@ -365,7 +365,7 @@ def _weighted_mean(values, counted, sample_weight, which=""):
 
 
 def _body_lengths(y_true, relative_to):
-    """Give the length of each individual in pixels, 1 if lengths are not asked for."""
+    """Return the length of each individual in pixels, 1 if lengths are not asked for."""
     n_samples, n_keypoints = y_true.shape[:2]
     if relative_to is None:
         return np.ones(n_samples)

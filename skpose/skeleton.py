@@ -26,7 +26,7 @@ _SIDES = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("L", "R"), (
 
 
 def number_names(n_keypoints):
-    """Give names to bodyparts that have none: keypoint_0, keypoint_1, and so on."""
+    """Name bodyparts that have none: keypoint_0, keypoint_1, and so on."""
     return tuple(f"keypoint_{i}" for i in range(n_keypoints))
 
 
@@ -321,7 +321,7 @@ class Skeleton:
         return cls(skeleton.names, skeleton.parents, _agree(claims, skeleton.names))
 
     def to_dict(self) -> dict[str, list[str]]:
-        """Give the table as lists under "name", "parent" and "swap", with "" for none."""
+        """Return the table as lists under "name", "parent" and "swap", with "" for none."""
         return {
             "name": list(self._names),
             "parent": [self._names[j] if j >= 0 else "" for j in self._parents],
@@ -329,7 +329,7 @@ class Skeleton:
         }
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the table as a pandas.DataFrame with the columns name, parent and swap."""
+        """Return the table as a pandas.DataFrame with the columns name, parent and swap."""
         import pandas as pd
 
         return pd.DataFrame(self.to_dict())

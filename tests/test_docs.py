@@ -33,7 +33,7 @@ def test_examples_in_docstrings_run(name, tmp_path, monkeypatch):
 
 
 def _parameters(docstring):
-    """Give {name: default as written or None} of the Parameters section."""
+    """Return {name: default as written or None} of the Parameters section."""
     section = re.search(
         r"\n *Parameters\n *-+\n(.*?)(\n *\n *[A-Z][\w ]+\n *-+\n|\Z)", docstring, re.S
     )

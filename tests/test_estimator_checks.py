@@ -52,7 +52,7 @@ class ReadsTables:
         return tags
 
     def _read(self, X):
-        """Give the rows of a table as images of one row each; what is no table as it is."""
+        """Return the rows of a table as images of one row each; what is no table as it is."""
         ReadsTables.n_calls += 1
         table = X if hasattr(X, "toarray") else np.asarray(X)
         return self._convert(table) if isinstance(table, np.ndarray) and table.ndim == 2 else X

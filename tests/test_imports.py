@@ -60,7 +60,7 @@ PLACE = {name: place for place, names in enumerate(WAY) for name in names}
 
 
 def _imports(path):
-    """Give the parts of skpose that a module imports, at its top or inside functions."""
+    """Return the parts of skpose that a module imports, at its top or inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("skpose"):
             parts = node.module.split(".")

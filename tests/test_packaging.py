@@ -14,7 +14,7 @@ NEEDED = SETUP["options"]["install_requires"].split()
 
 
 def versions(requirements):
-    """Give {name: versions} of requirements; OpenCV and matplotlib have more names than one."""
+    """Return {name: versions} of requirements; OpenCV and matplotlib have more names than one."""
     found = {}
     for requirement in requirements:
         name, wanted = re.fullmatch(r"([\w-]+)(.*)", requirement.replace(" ", "")).groups()

@@ -29,7 +29,7 @@ FEW = Skeleton.from_names(["nose", "left_ear", "right_ear", "tail"], guess_swaps
 
 
 def differences(colors, sight):
-    """Give the distances of all pairs of colours in CIELAB; 2 can just be seen."""
+    """Return the distances of all pairs of colours in CIELAB; 2 can just be seen."""
     linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ np.transpose(SIGHT[sight]), 0, 1)
     xyz = seen @ TO_XYZ.T / [0.9505, 1, 1.089]

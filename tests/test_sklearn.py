@@ -61,7 +61,7 @@ def poses():
 
 
 def fold_scores(estimator, X, y, cv):
-    """Give the errors that cross-validation should find, by hand."""
+    """Return the errors that cross-validation should find, by hand."""
     errors = []
     for train, test in cv.split(X):
         fitted = clone(estimator).fit(X[train], y[train])

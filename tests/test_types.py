@@ -96,7 +96,7 @@ def test_the_package_says_that_it_is_typed():
 
 
 def _check(tmp_path, program):
-    """Give what mypy says of a user's program, with the line that each remark is about."""
+    """Return what mypy says of a user's program, with the line that each remark is about."""
     pytest.importorskip("mypy")
     (tmp_path / "program.py").write_text(program)
     mypy = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "program.py"]

@@ -30,14 +30,14 @@ class Peer:
         return float(loss.detach())
 
     def error(self, images, keypoints):
-        """Give the mean distance of the keypoints of images, in pixels of these."""
+        """Return the mean distance of the keypoints of images, in pixels of these."""
         self.network.eval()
         found = np.concatenate([self.predict(images[i : i + 8]) for i in range(0, len(images), 8)])
         return float(np.nanmean(np.linalg.norm(found - keypoints, axis=-1)))
 
 
 def make_actions(make_peer):
-    """Give the actions of a worker whose networks `make_peer(network, data, pretrained)` makes."""
+    """Return actions of a worker whose networks `make_peer(network, data, pretrained)` makes."""
 
     def setup(data, network, pretrained=False, seed=0):
         """Read the data and build a network."""
@@ -55,7 +55,7 @@ def make_actions(make_peer):
         }
 
     def predict(n_images=64, batch_size=64):
-        """Give the seconds per image from uint8 images to keypoints."""
+        """Return the seconds per image from uint8 images to keypoints."""
         peer, images = STATE["peer"], STATE["data"]["images"]
         images = np.resize(images, (n_images, *images.shape[1:]))
         peer.network.eval()
@@ -67,7 +67,7 @@ def make_actions(make_peer):
         return seconds(run) / n_images
 
     def step(batch_size=16, repeats=3):
-        """Give the seconds of a training step, its batch being ready."""
+        """Return the seconds of a training step, its batch being ready."""
         peer, data = STATE["peer"], STATE["data"]
         images, keypoints = data["images"][:batch_size], data["keypoints"][:batch_size]
         peer.step(images, keypoints)

@@ -43,7 +43,7 @@ class DeepLabCutPeer(Peer):
         self.side = _SIMCC_SIDE if network.startswith("rtmpose") else None
 
     def prepare(self, images):
-        """Give the normalised tensor of grey uint8 images, and the scale of its pixels."""
+        """Return the normalised tensor of grey uint8 images, and the scale of its pixels."""
         scale = 1.0
         if self.side is not None:
             scale = self.side / max(images.shape[1:3])

@@ -57,7 +57,7 @@ class Mirror(FlipAxis):
 
 
 def example_augmenter(generator):
-    """Give the augmentation of DeepPoseKit's example notebook."""
+    """Return the augmentation of DeepPoseKit's example notebook."""
     loose = {"mode": ia.ALL, "order": ia.ALL, "cval": ia.ALL}
     sometimes = [
         iaa.Affine(
@@ -79,7 +79,7 @@ def example_augmenter(generator):
 
 
 def affine_augmenter(generator):
-    """Give both mirrors, and one affine with rotation, scale and translation."""
+    """Return both mirrors, and one affine with rotation, scale and translation."""
     return iaa.Sequential(
         [
             Mirror(generator, axis=0),
@@ -177,7 +177,7 @@ def train_rate(n_images=80, n_epochs=2, batch_size=16, n_workers=1):
 
 
 def step(batch_size=16, repeats=3):
-    """Give the seconds of a training step alone, its batch being ready."""
+    """Return the seconds of a training step alone, its batch being ready."""
     model = STATE["model"]
     X, y = STATE["training"](model.n_outputs, batch_size)[0]
     model.train_model.train_on_batch(X, y)
@@ -185,7 +185,7 @@ def step(batch_size=16, repeats=3):
 
 
 def predict(n_images=100, batch_size=100):
-    """Give the seconds per image from images to keypoints."""
+    """Return the seconds per image from images to keypoints."""
     images = np.resize(STATE["data"]["images"], (n_images, *STATE["data"]["images"].shape[1:]))
     model = STATE["model"]
 
@@ -219,7 +219,7 @@ def load_and_predict(path, image):
 
 
 def errors():
-    """Give the distances of the validation frames' keypoints, in pixels."""
+    """Return the distances of the validation frames' keypoints, in pixels."""
     return STATE["model"].evaluate(len(STATE["data"]["test"]))["euclidean"]
 
 

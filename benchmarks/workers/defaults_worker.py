@@ -46,7 +46,7 @@ def train(path, seed, minutes=None, epochs=None, scale=1.0, from_start=False):
 
 
 def stop_after(seconds):
-    """Give a callback that ends training at a step when the time is over."""
+    """Return a callback that ends training at a step when the time is over."""
     import keras
 
     end = time.perf_counter() + seconds

@@ -130,7 +130,7 @@ def train_rate(network="paper", n_images=80, n_epochs=2):
 
 
 def predict(network="paper", n_images=100, batch_size=100, engine=None):
-    """Give the seconds per image from images to keypoints, handing over `batch_size` at a time.
+    """Return the seconds per image from images to keypoints, handing over `batch_size` at a time.
 
     An `engine`, with or without a precision, ``openvino:bfloat16``, runs the exported estimator.
     """
@@ -194,7 +194,7 @@ class Stream:
 
 
 def resident_memory():
-    """Give the memory that this process has resident now, in MiB (Linux only)."""
+    """Return the memory that this process has resident now, in MiB (Linux only)."""
     n_pages = int(Path("/proc/self/statm").read_text().split()[1])
     return n_pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 

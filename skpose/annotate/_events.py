@@ -51,7 +51,7 @@ class Events:
             await asyncio.sleep(_OUTSIDE)
 
     async def stream(self, since, client):
-        """Give the events as the text of server-sent events.
+        """Return the events as the text of server-sent events.
 
         Parameters
         ----------

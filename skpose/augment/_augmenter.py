@@ -266,7 +266,7 @@ class Augmenter(BaseAugmenter):
         return policy["fliplr"] > 0 or policy["flipud"] > 0
 
     def _policy(self):
-        """Give the ranges that the parameters stand for; checked once, until one is changed."""
+        """Return the ranges that the parameters stand for; checked once, until one is changed."""
         given = [getattr(self, name) for name in self._parameter_constraints]
         last, policy = self.__dict__.get("_checked", ((), None))
         if len(last) != len(given) or any(a is not b for a, b in zip(given, last, strict=True)):
@@ -296,7 +296,7 @@ class Augmenter(BaseAugmenter):
 
 
 def _find_range(name, value):
-    """Give the (low, high) that a parameter stands for."""
+    """Return the (low, high) that a parameter stands for."""
     rule = _RULES[name]
     if isinstance(value, tuple):
         if len(value) != 2 or not all(isinstance(end, Real) for end in value):

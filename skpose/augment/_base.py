@@ -147,7 +147,7 @@ class BaseAugmenter(ImageInputMixin, TransformerMixin, BaseEstimator, auto_wrap_
         return images, keypoints
 
     def _find_partners(self, swap_index, n_keypoints):
-        """Give the checked swap_index, None where nobody has named partners."""
+        """Return the checked swap_index, None where nobody has named partners."""
         if swap_index is not None:
             return _check_swap_index(swap_index, n_keypoints)
         if self.skeleton is None:
@@ -224,7 +224,7 @@ def _check_swap_index(swap_index, n_keypoints, name="swap_index"):
 
 
 def _as_generator(random_state):
-    """Give the Generator that a `random_state` stands for."""
+    """Return the Generator that a `random_state` stands for."""
     if isinstance(random_state, np.random.RandomState):
         random_state = random_state.randint(0, 2**32, size=4, dtype=np.uint32)
     return np.random.default_rng(random_state)

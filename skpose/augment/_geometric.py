@@ -46,7 +46,7 @@ def draw_matrices(rng, n_samples, image_size, policy):
 
 
 def warp_images(images, matrices, *, border, border_value):
-    """Give the images as seen through their matrices.
+    """Return the images as seen through their matrices.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ _HALF_PIXEL = 0.5  # imgaug counts from the image's corner, not from the middle 
 
 
 def import_imgaug() -> ModuleType:
-    """Give the module imgaug, which NumPy 2 keeps from being imported by name.
+    """Return the module imgaug, which NumPy 2 keeps from being imported by name.
 
     imgaug 0.4.0 asks for one thing that NumPy 2 has no more. It is there during this import and
     removed after. From then on ``import imgaug`` works as well.
@@ -175,7 +175,7 @@ class ImgaugAugmenter(BaseAugmenter):
 
 
 def _restore(cls):
-    """Give an empty augmenter; imgaug must be there before its pipeline is unpickled."""
+    """Return an empty augmenter; imgaug must be there before its pipeline is unpickled."""
     import_imgaug()
     return cls.__new__(cls)
 
@@ -185,7 +185,7 @@ def _is_plain_list(pipeline):
 
 
 def _seeded(pipeline, seed):
-    """Give a copy of a pipeline that draws from `seed` alone. Copies let threads work at once."""
+    """Return a copy of a pipeline that draws from `seed` alone. Copies let threads work at once."""
     pipeline = copy.deepcopy(pipeline)
     if _is_plain_list(pipeline):
         pipeline = import_imgaug().augmenters.Sequential(pipeline)
@@ -213,7 +213,7 @@ def _walk(augmenter):
 
 
 def _run(pipeline, images, points):
-    """Give the images and points, of shape (n_samples, n_points, 2), after a pipeline of imgaug."""
+    """Return images, and points of shape (n_samples, n_points, 2), after a pipeline of imgaug."""
     kps = import_imgaug().augmentables.kps
     on_images = [
         kps.KeypointsOnImage([kps.Keypoint(x, y) for x, y in row], shape=images.shape[1:])

@@ -144,7 +144,7 @@ def _draw_set(path, table, out, skeleton, options):
 
 
 def _read_skeleton(path, names):
-    """Give the skeleton with its bodyparts in the order of the table."""
+    """Return the skeleton with its bodyparts in the order of the table."""
     if path is None:
         return None
     import skpose

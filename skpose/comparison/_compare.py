@@ -79,7 +79,7 @@ class ModelComparison:
         return self.draws["variance"].reshape(-1, len(self.names))
 
     def summary(self) -> pd.DataFrame:
-        """Give the mean and the variance of each model's errors.
+        """Return the mean and the variance of each model's errors.
 
         Returns
         -------
@@ -96,7 +96,7 @@ class ModelComparison:
         return pd.DataFrame(table, index=pd.Index(self.names, name="model"))
 
     def differences(self) -> pd.DataFrame:
-        """Give how far the mean errors of each two models are apart.
+        """Return how far the mean errors of each two models are apart.
 
         Returns
         -------
@@ -115,7 +115,7 @@ class ModelComparison:
         return pd.DataFrame(table, index=rows)
 
     def to_arviz(self) -> Any:
-        """Give the draws as ArviZ has them, for its own tables and figures.
+        """Return the draws as ArviZ has them, for its own tables and figures.
 
         Returns
         -------

@@ -417,7 +417,7 @@ class ConformalPoseEstimator(InnerRolesMixin, KeypointRegressorMixin, BaseEstima
 
     @available_if(_draws_maps)
     def predict_maps(self, X: Images) -> NDArray[np.float32]:
-        """Give the confidence maps of the keypoints; see `PoseEstimator.predict_maps`.
+        """Return the confidence maps of the keypoints; see `PoseEstimator.predict_maps`.
 
         Parameters
         ----------

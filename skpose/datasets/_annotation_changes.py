@@ -272,7 +272,7 @@ def check_new(path, overwrite):
 
 
 def making(path, overwrite):
-    """Yield the name of a file that becomes a new set, without the journal of the old one."""
+    """Return the name of a file that becomes a new set, without the journal of the old one."""
     if overwrite and Path(path).is_file():
         return changing(path, done=lambda: journals.journal_of(path).unlink(missing_ok=True))
     return replacing(path, overwrite=overwrite)

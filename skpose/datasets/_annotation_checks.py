@@ -85,7 +85,7 @@ def _check_source(videos, frame_numbers, n_samples):
 
 
 def check_confidence(confidence, n_samples, n_keypoints):
-    """Give confidences as they are stored, NaN for none."""
+    """Return confidences as they are stored, NaN for none."""
     shape = (n_samples, n_keypoints)
     if confidence is None:
         return np.full(shape, np.nan)

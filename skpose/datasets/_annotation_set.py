@@ -244,7 +244,7 @@ def images_of(stored, key="images", n_channels=None):
 
 
 def skeleton_of(stored, skeleton=None):
-    """Give the skeleton that the user gave, if it fits the file, or else the file's."""
+    """Return the skeleton that the user gave, if it fits the file, or else the file's."""
     if skeleton is not None:
         _check_fits(skeleton, stored)
         return skeleton

@@ -320,7 +320,7 @@ class PoseEnsemble(KeypointRegressorMixin, BaseEstimator):
     def predict_members(
         self, X: Images, *, batch_size: int | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Give the poses that each estimator finds, once for each way to look at the images.
+        """Return the poses that each estimator finds, once for each way to look at the images.
 
         Parameters
         ----------

@@ -13,7 +13,7 @@ _LEAST_WEIGHT = 1e-3
 
 
 def robust_mean(poses: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.float64]:
-    """Give the middle of several poses, to which those far from the others count little.
+    """Return the middle of several poses, to which those far from the others count little.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def robust_mean(poses: ArrayLike, weights: ArrayLike | None = None) -> NDArray[n
 
 
 def spread(poses: ArrayLike) -> NDArray[np.float64]:
-    """Give the root mean square distance of several poses from their mean.
+    """Return the root mean square distance of several poses from their mean.
 
     Parameters
     ----------

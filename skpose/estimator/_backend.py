@@ -246,7 +246,7 @@ def _compile_torch(model, function):
 
 
 def convert_to_onnx(function, image_shape):
-    """Give a function of images as an ONNX model.
+    """Return a function of images as an ONNX model.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ class PoseBatches(keras.utils.PyDataset):
         return batch
 
     def _place(self, epoch, position):
-        """Give epoch and position in it, where `position` may lie beyond the end of `epoch`."""
+        """Return epoch and position in it, where `position` may lie beyond the end of `epoch`."""
         n_epochs, position = divmod(position, len(self))
         return 0 if self.seed is None else epoch + n_epochs, position  # None: all epochs are alike
 

@@ -681,7 +681,7 @@ class PoseEstimator(PartsMixin, KeypointRegressorMixin, BaseEstimator):
         return (keypoints, confidence) if return_confidence else keypoints
 
     def predict_maps(self, X: Images, *, batch_size: int | None = None) -> NDArray[np.float32]:
-        """Give the confidence maps of images.
+        """Return the confidence maps of images.
 
         Parameters
         ----------

@@ -54,11 +54,11 @@ class PoseNetwork(keras.Model):
         self.built = True  # all that has weights is the network, which is built already
 
     def call(self, images, training=False):
-        """Give the maps of every stage for images of any size, uint8 or float in 0..255."""
+        """Return the maps of every stage for images of any size, uint8 or float in 0..255."""
         return [ops.cast(maps, "float32") / _SCALE for maps in self._run(images, training)]
 
     def _run(self, images, training):
-        """Give the network's own maps, without the cells of the padding."""
+        """Return the network's own maps, without the cells of the padding."""
         stages = keras.tree.flatten(self.network(self._pad(images), training=training))
         return [self._crop(maps, images) for maps in stages]
 
@@ -75,7 +75,7 @@ class PoseNetwork(keras.Model):
         return maps[:, :n_rows, :n_columns]
 
     def find_keypoints(self, images):
-        """Give x, y and confidence, (n_samples, n_keypoints, 3), in pixels of these images."""
+        """Return x, y and confidence, (n_samples, n_keypoints, 3), in pixels of these images."""
         maps = self._crop(self._emit_keypoint_maps(self._pad(images)), images)
         return self.find(ops.cast(maps, "float32") / _SCALE)
 

@@ -46,5 +46,5 @@ def refuse_scores_of_tables(estimator):
 
 
 def _scorers(scorer):
-    """Give each of several scorers that are taken at once."""
+    """Return each of several scorers that are taken at once."""
     return list(getattr(scorer, "_scorers", {"": scorer}).values())

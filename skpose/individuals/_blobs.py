@@ -55,7 +55,7 @@ class Blob:
         return around.T @ around / len(around) + _PIXEL_VARIANCE * np.eye(2)
 
     def describe(self):
-        """Give (x, y, angle of the long axis, area, length of the long axis)."""
+        """Return (x, y, angle of the long axis, area, length of the long axis)."""
         variances, axes = np.linalg.eigh(self.covariance)
         x, y = axes[:, 1]
         # atan2 of an axis, not of a direction: in [-pi / 2, pi / 2)
@@ -65,7 +65,7 @@ class Blob:
 
 
 def find_blobs(mask, min_area):
-    """Give the blobs of a mask, the largest first.
+    """Return the blobs of a mask, the largest first.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def find_blobs(mask, min_area):
 
 
 def match_number(blobs, n_individuals, min_area, expected):
-    """Give the largest blobs, and split them if there are fewer than individuals.
+    """Return the largest blobs, and split them if there are fewer than individuals.
 
     Parameters
     ----------

@@ -209,7 +209,7 @@ class BlobDetector(ImageInputMixin, BaseEstimator):
         return [blob for blob in blobs if blob.area <= max_area]
 
     def _difference(self, frame):
-        """Give by how many grey levels a frame differs from the background, uint8."""
+        """Return by how many grey levels a frame differs from the background, uint8."""
         cv2 = import_opencv()
         if self.polarity == "bright":
             difference = cv2.subtract(frame, self.background_)
@@ -231,7 +231,7 @@ class BlobDetector(ImageInputMixin, BaseEstimator):
 
 
 def iterate_frames(detector, X):
-    """Give the number and the image of each frame, once X is a video that the detector can take."""
+    """Yield number and image of each frame, once X is a video that the detector can take."""
     check_is_fitted(detector)
     X = _check_video(X)
     size = detector.background_.shape
@@ -254,7 +254,7 @@ def _check_video(X):
 
 
 def otsu(histogram):
-    """Give the grey level that divides a histogram into two parts that vary least in themselves.
+    """Return the grey level that divides a histogram into two parts that vary least in themselves.
 
     Parameters
     ----------
@@ -282,7 +282,7 @@ def _grey(image):
 
 
 def _quantile(frames, quantile):
-    """Give the quantile over frames, a band of rows at a time, so that copies stay small."""
+    """Return the quantile over frames, a band of rows at a time, so that copies stay small."""
     n_frames, height, width = frames.shape
     n_rows = max(1, _BAND // (n_frames * width))
     result = np.empty((height, width), dtype=np.uint8)

@@ -76,7 +76,7 @@ def _fill(track, max_gap):
 
 
 def _frames_to_fill(known, max_gap):
-    """Give the known frames and those in gaps that are short enough."""
+    """Return the known frames and those in gaps that are short enough."""
     steps = np.diff(known, append=known[-1] + 1)
     steps[steps > max_gap + 1] = 1
     starts = np.repeat(known, steps)

@@ -206,7 +206,7 @@ class Linker:
         self._n_seen = 0
 
     def expect(self, frame):
-        """Give the ellipses where the individuals should be in a frame, if they were blobs."""
+        """Return the ellipses where the individuals should be in a frame, if they were blobs."""
         return [
             Ellipse(one.expect(frame), one.covariance)
             for one in self._individuals
@@ -214,7 +214,7 @@ class Linker:
         ]
 
     def see(self, frame, positions, blobs=None):
-        """Give the number of each detection's individual, -1 for none.
+        """Return the number of each detection's individual, -1 for none.
 
         Parameters
         ----------
@@ -271,14 +271,14 @@ class _Individual:
 
 
 def _groups(frames):
-    """Give (frame, start, stop) of the rows of each frame."""
+    """Return (frame, start, stop) of the rows of each frame."""
     values, starts = np.unique(frames, return_index=True)
     stops = np.append(starts, len(frames))[1:]
     return zip(values.tolist(), starts.tolist(), stops.tolist(), strict=True)
 
 
 def _assign(individuals, frame, positions, max_distance):
-    """Give pairs of individuals and positions of detections: as many as possible, and near."""
+    """Return pairs of individuals and positions of detections: as many as possible, and near."""
     from scipy.optimize import linear_sum_assignment
 
     if not individuals:
@@ -293,7 +293,7 @@ def _assign(individuals, frame, positions, max_distance):
 
 
 def _usual_distance(frames, positions):
-    """Give a limit from the way that detections move from one frame to the next."""
+    """Return a limit from the way that detections move from one frame to the next."""
     steps, before = [], None
     for frame, start, stop in _groups(frames):
         here = positions[start:stop]

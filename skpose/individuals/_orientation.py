@@ -71,7 +71,7 @@ def resolve_angles(tracks: pd.DataFrame) -> pd.DataFrame:
 
 
 def _velocity(frames, positions):
-    """Give pixels a frame, between some frames before and after each."""
+    """Return pixels a frame, between some frames before and after each."""
     rows = np.arange(len(frames))
     before, after = (rows - _REACH).clip(0), (rows + _REACH).clip(None, len(rows) - 1)
     elapsed = np.maximum(frames[after] - frames[before], 1)
@@ -79,7 +79,7 @@ def _velocity(frames, positions):
 
 
 def _choose(angles, velocity):
-    """Give the angles, some of them turned by half: the path of least cost (Viterbi, 1967)."""
+    """Return the angles, some of them turned by half: the path of least cost (Viterbi, 1967)."""
     speed = np.linalg.norm(velocity, axis=1)
     usual = np.median(speed[speed > 0]) if (speed > 0).any() else 1.0
     towards = np.stack([np.cos(angles), np.sin(angles)], axis=1)

@@ -137,7 +137,7 @@ def predict_individuals(
 
 
 def _predict(predictor, X, tracks, options, batch_size, verbose):
-    """Give (rows of tracks, keypoints, confidence), a few frames at a time."""
+    """Yield (rows of tracks, keypoints, confidence), a few frames at a time."""
     frames = tracks["frame"].to_numpy()
     start, stop = int(frames[0]), int(frames[-1]) + 1
     n_at_once = max(1, round(batch_size / max(1, len(frames) / len(np.unique(frames)))))
@@ -176,7 +176,7 @@ def _known(box_size):
 
 
 def _with_angles(tracks):
-    """Give the rows that can be turned."""
+    """Return the rows that can be turned."""
     if "angle" not in tracks:
         return tracks  # crop_individuals says what to do
     known = tracks["angle"].notna()

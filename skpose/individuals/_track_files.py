@@ -109,7 +109,7 @@ def _read_numbers(column, path):
 
 
 def _as_numbers(ids):
-    """Give ids as numbers where that changes none, as it would 007."""
+    """Return ids as numbers where that changes none, as it would 007."""
     import pandas as pd
 
     try:

@@ -137,13 +137,13 @@ def check_tracks(tracks, *, n_frames=None, name="tracks"):
 
 
 def sort_tracks(tracks):
-    """Give the rows with a position, ordered by frame and then as they were."""
+    """Return the rows with a position, ordered by frame and then as they were."""
     known = tracks[["x", "y"]].notna().all(axis=1)
     return tracks[known].sort_values("frame", kind="stable").reset_index(drop=True)
 
 
 def keep_long(tracks, min_length):
-    """Give the tracks of at least so many rows."""
+    """Return the tracks of at least so many rows."""
     if min_length <= 1:
         return tracks
     lengths = tracks.groupby("id")["id"].transform("size")
@@ -151,6 +151,6 @@ def keep_long(tracks, min_length):
 
 
 def list_ids(tracks):
-    """Give the individuals' ids: numbers in their order, other names as they first occur."""
+    """Return the individuals' ids: numbers in their order, other names as they first occur."""
     ids = tracks["id"].unique().tolist()
     return sorted(ids) if all(isinstance(i, int | float) for i in ids) else ids

@@ -149,7 +149,7 @@ class Architecture(NearestNameMixin, BaseEstimator):
         return tuple(None if n is None else int(n) for n in image_shape), int(downsample_factor)
 
     def size_divisor(self, image_shape: Sequence[int], downsample_factor: int | None = None) -> int:
-        """Give the number by which the sides of the network's images must be divisible.
+        """Return the number by which the sides of the network's images must be divisible.
 
         Parameters
         ----------

@@ -118,7 +118,7 @@ class CustomArchitecture(Architecture):
         return isinstance(self.network, keras.Model)
 
     def _probe(self, n_channels=3):
-        """Give the network for as many channels and outputs as it takes, to measure it."""
+        """Return the network for as many channels and outputs as it takes, to measure it."""
         if self._is_model():
             return self.network
         return _build_network(self.network, n_channels, 1)

@@ -150,5 +150,5 @@ def normalise_images(images):
 
 
 def emit_maps(x, n_outputs, index):
-    """Give the maps of one stage: a linear 1 x 1 convolution named ``maps_<index>``."""
+    """Return the maps of one stage: a linear 1 x 1 convolution named ``maps_<index>``."""
     return keras.layers.Conv2D(n_outputs, 1, name=f"maps_{index}")(x)

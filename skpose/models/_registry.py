@@ -30,7 +30,7 @@ ARCHITECTURES = {
 
 
 def get_architecture(model: str | Architecture | Callable[..., Any] | keras.Model) -> Architecture:
-    """Give the architecture object that `model` stands for.
+    """Return the architecture object that `model` stands for.
 
     Parameters
     ----------

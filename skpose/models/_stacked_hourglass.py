@@ -144,7 +144,7 @@ def _hourglass(x, n_levels, blocks, name):
 
 
 def _emit(x, n_outputs, blocks, stack, is_last):
-    """Give the maps of a stack, and what the next stack takes: features and maps joined."""
+    """Return the maps of a stack, and what the next stack takes: features and maps joined."""
     import keras
 
     name = f"stack_{stack}_out"

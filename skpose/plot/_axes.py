@@ -20,7 +20,7 @@ _MIN_RATIO_OF_LOG = 8.0
 
 
 def new_axes(ax, figsize):
-    """Give the Axes to draw on: `ax`, or those of a new figure of this size in inches."""
+    """Return the Axes to draw on: `ax`, or those of a new figure of this size in inches."""
     import matplotlib.pyplot as plt
 
     if ax is None:
@@ -81,7 +81,7 @@ def format_pixels(value):
 
 
 def merge_style(defaults, style, artist):
-    """Give the defaults, overridden by the user's style whichever alias it uses.
+    """Return the defaults, overridden by the user's style whichever alias it uses.
 
     Parameters
     ----------

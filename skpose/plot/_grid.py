@@ -12,7 +12,7 @@ _SYMBOL_WIDTH, _LETTER_WIDTH = 0.45, 0.075
 
 
 def lay_out(ax, n_images, image_size, n_columns, names):
-    """Give Axes for each image, and what a legend can be put beside.
+    """Return Axes for each image, and what a legend can be put beside.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def draw_legend(owner, handles):
 
 
 def _grid_shape(n_images, image_size, n_columns):
-    """Give the numbers of rows and columns; None: so that the images are as large as can be."""
+    """Return the numbers of rows and columns; None: so that the images are as large as can be."""
     if n_columns is None:
         columns = np.arange(1, n_images + 1)
         rows = -(-n_images // columns)
@@ -74,7 +74,7 @@ def _grid_shape(n_images, image_size, n_columns):
 
 
 def _scale(n_rows, n_columns, image_size):
-    """Give the inches per pixel with which a grid fits the figure."""
+    """Return the inches per pixel with which a grid fits the figure."""
     height, width = image_size
     room_high = np.maximum(_FIGURE_SIZE[1] / n_rows - _TITLE_HEIGHT, 0.5)
     scale = np.minimum(room_high / height, _FIGURE_SIZE[0] / n_columns / width)

@@ -317,7 +317,7 @@ class PoseDisplay:
         return self
 
     def _titles(self):
-        """Give the number of each image and its mean error."""
+        """Return the number of each image and its mean error."""
         n_images = len(self.keypoints)
         titles = [[] for _ in range(n_images)]
         if self.indices is not None and n_images > 1:
@@ -332,7 +332,7 @@ class PoseDisplay:
 
 
 def _spread(n_samples, n_images):
-    """Give the positions of as many images as are to be drawn, evenly spaced."""
+    """Return the positions of as many images as are to be drawn, evenly spaced."""
     if n_samples == 0:
         raise ValueError("There are no images to draw: n_samples is 0.")
     if n_images is None:
@@ -357,7 +357,7 @@ def _in_list(values):
 
 
 def _as_batch_of_one(image):
-    """Give a batch that holds one image of shape (height, width[, n_channels])."""
+    """Return a batch that holds one image of shape (height, width[, n_channels])."""
     image = np.asarray(image)
     if image.ndim not in (2, 3):
         raise ValueError(

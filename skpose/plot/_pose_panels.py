@@ -84,7 +84,7 @@ class Panels:
             draw_legend(owner, handles)
 
     def _dot_diameter(self):
-        """Give the diameter of a dot in points, in proportion to the panel."""
+        """Return the diameter of a dot in points, in proportion to the panel."""
         size = (self.scatter_kwargs or {}).get("s")
         if size is not None:
             return float(np.sqrt(np.mean(size)))
@@ -202,7 +202,7 @@ class Panels:
 
 
 def _faded(colors, opacity):
-    """Give RGBA colours of shape (n, 4), each made paler by its opacity."""
+    """Return RGBA colours of shape (n, 4), each made paler by its opacity."""
     colors = np.array(np.broadcast_to(colors, (len(opacity), 4)), dtype=float)
     colors[:, 3] *= opacity
     return colors

@@ -265,7 +265,7 @@ class TrainingHistoryDisplay:
         _add_halo(text)
 
     def _highest_near(self, epoch):
-        """Give the largest error where the label of an epoch would cover it."""
+        """Return the largest error where the label of an epoch would cover it."""
         curves = [line.get_ydata() for line in self.lines_.values()]
         reach = 1 + len(curves[0]) // 5
         return max(
@@ -316,7 +316,7 @@ def _is_below(training, validation):
 
 
 def _isolated(errors):
-    """Give the epochs, from 0, whose error no line leads to."""
+    """Return the epochs, from 0, whose error no line leads to."""
     measured = np.concatenate([[False], ~np.isnan(errors), [False]])
     return np.flatnonzero(measured[1:-1] & ~measured[:-2] & ~measured[2:]).tolist()
 

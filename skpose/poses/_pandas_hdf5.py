@@ -249,7 +249,7 @@ def _array(group, name, data, **options):
 
 
 def _set(node, **attributes):
-    """Give attributes as PyTables does: numbers of 8 bytes, texts of fixed length in UTF-8."""
+    """Return attributes as PyTables does: numbers of 8 bytes, texts of fixed length in UTF-8."""
     for name, value in attributes.items():
         if isinstance(value, str):
             encoded = value.encode("utf-8")

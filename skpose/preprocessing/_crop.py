@@ -186,7 +186,7 @@ class ImageCropper(ImageTransformer, auto_wrap_output_keys=None):
 
 
 def bounding_box_centers(keypoints: ArrayLike) -> NDArray[np.float64]:
-    """Give the centres of the boxes that bound the labelled keypoints.
+    """Return the centres of the boxes that bound the labelled keypoints.
 
     Parameters
     ----------
@@ -267,7 +267,7 @@ def crop_batch(batch, matrices, box_size, transformer):
 
 
 def check_locations(values, shape, name, owner):
-    """Give `centers` or `angles` as an array, once there are as many as images, all finite."""
+    """Return `centers` or `angles` as an array, once there are as many as images, all finite."""
     if values is None:
         raise ValueError(
             f"{owner} needs to know where the individuals are: transform(X, {name}={name}). (Only "
@@ -330,7 +330,7 @@ def _check_overlap(matrices, image_size, box_size):
 
 
 def _corners(image_size):
-    """Give the (x, y) of an image's corners, half a pixel outside its outermost pixel centres."""
+    """Return the (x, y) of an image's corners, half a pixel outside its outermost pixel centres."""
     height, width = image_size
     return np.array([[x, y] for x in (-0.5, width - 0.5) for y in (-0.5, height - 0.5)])
 

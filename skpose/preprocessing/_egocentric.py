@@ -214,7 +214,7 @@ class EgocentricAligner(ImageTransformer, auto_wrap_output_keys=None):
         return crop_batch(batch, _turn(moved[:, 0], angles, box_size), box_size, self)
 
     def _position(self, name):
-        """Give the position of `front` or `back` among the keypoints."""
+        """Return the position of `front` or `back` among the keypoints."""
         bodypart = getattr(self, name)
         if not isinstance(bodypart, str):
             return bodypart
@@ -234,7 +234,7 @@ class EgocentricAligner(ImageTransformer, auto_wrap_output_keys=None):
 def body_axes(
     keypoints: ArrayLike, front: int, back: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the middles and the angles of body axes.
+    """Return the middles and the angles of body axes.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def body_axes(
 
 
 def _turn(centers, angles, box_size):
-    """Give the matrices that turn the axes to the right, and their middles to that of the box."""
+    """Return the matrices that turn the axes to the right, and their middles to that of the box."""
     height, width = box_size
     cos, sin = np.cos(angles), np.sin(angles)
     matrices = np.empty((len(angles), 2, 3))

@@ -187,7 +187,7 @@ class ImageBatch(NDArrayOperatorsMixin):
         border: Border | None = None,
         border_value: int | None = None,
     ) -> ImageBatch:
-        """Give a batch that is warped once more; no pixel is touched yet.
+        """Return a batch that is warped once more; no pixel is touched yet.
 
         Parameters
         ----------
@@ -215,19 +215,19 @@ class ImageBatch(NDArrayOperatorsMixin):
         )
 
     def read(self) -> ImageBatch:
-        """Give a batch whose source is in memory."""
+        """Return a batch whose source is in memory."""
         return self._replace(_source=np.asarray(self._source))
 
     def with_augmenter(self, augmenter: Any) -> ImageBatch:
-        """Give a batch that `augmenter` is still to be done to, after all others."""
+        """Return a batch that `augmenter` is still to be done to, after all others."""
         return self._replace(_augmenters=(*self._augmenters, augmenter))
 
     def without_augmenters(self) -> ImageBatch:
-        """Give a batch that nothing is still to be done to."""
+        """Return a batch that nothing is still to be done to."""
         return self._replace(_augmenters=())
 
     def with_pixels(self, images: Images) -> ImageBatch:
-        """Give a batch of other pixels in the same frame, with the same augmenters.
+        """Return a batch of other pixels in the same frame, with the same augmenters.
 
         For transformers that change pixels but do not move them.
 

@@ -184,7 +184,7 @@ class ImageResizer(ImageTransformer, auto_wrap_output_keys=None):
         return {"border": "constant", "border_value": self.border_value} if is_padded else {}
 
     def _sizes(self, image_size):
-        """Give the size that the image gets, and that with its padding."""
+        """Return the size that the image gets, and that with its padding."""
         if (self.scale is None) == (self.image_size is None):
             raise ValueError(
                 "ImageResizer needs either `scale` or `image_size`, but got "

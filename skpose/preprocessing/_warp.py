@@ -12,7 +12,7 @@ _DTYPES = tuple(map(np.dtype, ("uint8", "uint16", "float32", "float64")))
 
 
 def compose(second, first):
-    """Give the matrices, of shape (..., 2, 3), that do `first` and then `second`."""
+    """Return the matrices, of shape (..., 2, 3), that do `first` and then `second`."""
     second, first = np.asarray(second, dtype=np.float64), np.asarray(first, dtype=np.float64)
     linear = second[..., :2] @ first[..., :2]
     shift = second[..., :2] @ first[..., 2:] + second[..., 2:]
@@ -20,7 +20,7 @@ def compose(second, first):
 
 
 def invert(matrices):
-    """Give the matrices, of shape (..., 2, 3), that undo `matrices`."""
+    """Return the matrices, of shape (..., 2, 3), that undo `matrices`."""
     linear = np.linalg.inv(matrices[..., :2])
     return np.concatenate([linear, -linear @ matrices[..., 2:]], axis=-1)
 
@@ -31,7 +31,7 @@ def apply_affine(matrices, points):
 
 
 def resize_matrix(old_size, new_size):
-    """Give the matrix that stretches an image of (height, width) to another size.
+    """Return the matrix that stretches an image of (height, width) to another size.
 
     The outer edges of the image stay its edges: ``x' = x * s + (s - 1) / 2``.
     """
@@ -40,7 +40,7 @@ def resize_matrix(old_size, new_size):
 
 
 def warp_image(image, matrix, image_size, *, border="constant", border_value=0):
-    """Give one image as seen through an affine matrix.
+    """Return one image as seen through an affine matrix.
 
     Shifts by whole pixels copy pixels, shrinking averages them, and all else is bilinear.
 
@@ -131,7 +131,7 @@ def cut_box(image, box, *, border="constant", border_value=0):
 
 
 def _nearest(positions, n, border):
-    """Give the positions in ``range(n)`` that stand for those beyond the border."""
+    """Return the positions in ``range(n)`` that stand for those beyond the border."""
     if border == "replicate" or n == 1:
         return positions.clip(0, n - 1)
     positions = np.abs(positions) % (2 * n - 2)  # reflect: the outermost pixel is not repeated
@@ -148,7 +148,7 @@ def _is_resize(box, image_size):
 
 
 def _whole_box(matrix, image_size):
-    """Give the (top, left, height, width) that an upright matrix shows, or None if not whole."""
+    """Return the (top, left, height, width) that an upright matrix shows, or None if not whole."""
     scale = np.diag(matrix[:, :2])
     start = (-0.5 - matrix[:, 2]) / scale + 0.5
     size = np.asarray(image_size[::-1]) / scale
@@ -160,7 +160,7 @@ def _whole_box(matrix, image_size):
 
 
 def _periods(image_size, scale):
-    """Give the pixels along (x, y) after which the grids of an image and its small one meet again.
+    """Return after how many pixels in x and y the grids of an image and its small one meet again.
 
     A part of so many pixels, or a multiple, shrinks to just what it is in the small image.
     """
@@ -213,7 +213,7 @@ def _interpolate(image, matrix, image_size, *, border, border_value):
 
 
 def _beyond(source_size, matrix, image_size):
-    """Give the mask of the pixels that show what lies beyond the source's edges, None if none."""
+    """Return the mask of the pixels that show what lies beyond the source's edges, None if none."""
     height, width = image_size
     inverse = invert(matrix)
     cols, rows = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)

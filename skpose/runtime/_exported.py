@@ -237,7 +237,7 @@ class ExportedPoseEstimator(KeypointRegressorMixin, BaseEstimator):
         return None if skeleton is None else Skeleton.from_dict(skeleton)
 
     def read(self) -> bytes:
-        """Give what the file holds, once it was read.
+        """Return what the file holds, once it was read.
 
         Returns
         -------

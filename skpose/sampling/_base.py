@@ -87,7 +87,7 @@ class FrameSampler(ImageInputMixin, BaseEstimator):
         return index
 
     def _rank(self, data, random):
-        """Give indices of frames, best first; a frame that is left out is never chosen."""
+        """Return indices of frames, best first; a frame that is left out is never chosen."""
         raise NotImplementedError
 
 
@@ -107,7 +107,7 @@ class ScoreSampler(FrameSampler):
         keypoints: ArrayLike | None = None,
         confidence: ArrayLike | None = None,
     ) -> NDArray[np.float64]:
-        """Give the score of each frame; those with high scores are chosen.
+        """Return the score of each frame; those with high scores are chosen.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class ScoreSampler(FrameSampler):
         return order[np.argsort(-scores[order], kind="stable")]
 
     def _keypoint_scores(self, data):
-        """Give scores of shape (n_samples, n_keypoints), NaN where there is nothing to judge."""
+        """Return scores of shape (n_samples, n_keypoints), NaN where there is nothing to judge."""
         raise NotImplementedError
 
 
@@ -176,7 +176,7 @@ class _Frames:
         return data
 
     def poses(self, estimator, sampler):
-        """Give keypoints of shape (n_samples, n_keypoints, 2), given or predicted."""
+        """Return keypoints of shape (n_samples, n_keypoints, 2), given or predicted."""
         if self.keypoints is not None:
             if self.keypoints.ndim != 3:
                 raise ValueError(
@@ -188,7 +188,7 @@ class _Frames:
         return Predictor(estimator).predict(self.X)[0]
 
     def confidences(self, estimator, sampler):
-        """Give confidences of shape (n_samples, n_keypoints), given or predicted."""
+        """Return confidences of shape (n_samples, n_keypoints), given or predicted."""
         if self.confidence is not None:
             return self.confidence
         self.need_images(estimator, sampler, "confidence")
@@ -219,7 +219,7 @@ def _check_poses(keypoints):
 
 
 def _check_excluded(exclude, n_samples):
-    """Give the indices of frames that must not be chosen."""
+    """Return the indices of frames that must not be chosen."""
     if exclude is None:
         return np.array([], dtype=int)
     exclude = np.asarray(exclude)

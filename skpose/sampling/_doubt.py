@@ -257,7 +257,7 @@ class EnsembleSampler(ScoreSampler):
         return spread(poses)
 
     def _poses(self, data):
-        """Give keypoints of shape (n_estimators, n_samples, n_keypoints, 2)."""
+        """Return keypoints of shape (n_estimators, n_samples, n_keypoints, 2)."""
         if data.keypoints is None:
             is_ensemble = hasattr(self.estimators, "predict_members")
             estimators = self.estimators if is_ensemble else list(self.estimators or ())
@@ -274,7 +274,7 @@ class EnsembleSampler(ScoreSampler):
 
 
 def map_entropy(maps):
-    """Give the entropy of squared maps, in nats.
+    """Return the entropy of squared maps, in nats.
 
     Parameters
     ----------

@@ -139,7 +139,7 @@ class KMeansSampler(FrameSampler):
         return self
 
     def predict(self, X: Images) -> NDArray[np.integer]:
-        """Give the cluster of each frame.
+        """Return the cluster of each frame.
 
         Parameters
         ----------

@@ -233,7 +233,7 @@ def fit_autoregression(path, order):
 
 
 def interpolation_residuals(path, coefficients):
-    """Give how far each position is from what an autoregressive model expects between the others.
+    """Return how far each position is from what an autoregressive model expects between the others.
 
     Parameters
     ----------

@@ -80,7 +80,7 @@ def _gaussian(distance, sigma, xp):
 
 
 def _lay_lines(points, segments_seen, graph, sigma, xp):
-    """Give what takes a pixel (x, y, 1) to its place by each segment.
+    """Return what takes a pixel (x, y, 1) to its place by each segment.
 
     How far it is before the segment's start, behind its end, and beside it, in units of
     ``sqrt(2) * sigma``, each of shape (n, 3, n_edges). A segment that is not seen lies far off.
@@ -100,7 +100,7 @@ def _lay_lines(points, segments_seen, graph, sigma, xp):
 
 
 def _draw_graph(lines, rows, columns, graph, height, xp):
-    """Give the maps of all segments, and those of all limbs, as tensors of several maps each."""
+    """Return the maps of all segments, and those of all limbs, as tensors of several maps each."""
     x = xp.broadcast_to(columns, (rows.shape[0], columns.shape[0]))
     y = xp.broadcast_to(rows[:, None], (rows.shape[0], columns.shape[0]))
     cells = xp.reshape(xp.stack([x, y, xp.ones_like(x)], axis=-1), (-1, 3))

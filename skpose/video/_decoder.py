@@ -14,7 +14,7 @@ _SEEK_COSTS = 12  # frames that can be decoded in the time of a seek, roughly
 
 
 def import_av():
-    """Give the module `av`.
+    """Return the module `av`.
 
     Raises
     ------
@@ -174,7 +174,7 @@ class PixelConverter:
         self._own = threading.local()
 
     def pixels(self, frame):
-        """Give a frame as an ndarray of shape (height, width, 3), uint8: RGB, upright.
+        """Return a frame as an ndarray of shape (height, width, 3), uint8: RGB, upright.
 
         It is a view of memory that lives as long as the ndarray.
         """
@@ -210,7 +210,7 @@ class FrameReader:
         self._threaded = True
 
     def read(self, number):
-        """Give a frame.
+        """Return a frame.
 
         Parameters
         ----------

@@ -19,7 +19,7 @@ _LIMITED_RANGE = 1
 
 @contextmanager
 def write_mp4(path, image_size, frame_rate):
-    """Give a function that writes one image after the other to an MP4 file.
+    """Yield a function that writes one image after the other to an MP4 file.
 
     The file is H.264 with yuv420p, and begins with its index, so that a browser can play it while
     it loads. Colours are those of BT.709, and marked so.

@@ -51,14 +51,14 @@ class FrameIndex:
         return len(self.keys)
 
     def number(self, key):
-        """Give the number of the frame with a time stamp, or None if it has none."""
+        """Return the number of the frame with a time stamp, or None if it has none."""
         place = int(np.searchsorted(self._sorted, key))
         if place == len(self._sorted) or self._sorted[place] != key:
             return None
         return int(self._order[place])
 
     def entry(self, number, n_back=0):
-        """Give the frame to start at for a frame; `n_back` entries earlier than necessary."""
+        """Return the frame to start at for a frame; `n_back` entries earlier than necessary."""
         place = int(np.searchsorted(self.entries, number, side="right")) - 1 - n_back
         return int(self.entries[place]) if place >= 0 else None
 
@@ -104,7 +104,7 @@ def read_index(path):
 
 
 def _packets(container, stream):
-    """Give times, kind and duration of the compressed frames that are whole, in their order.
+    """Return times, kind and duration of the compressed frames that are whole, in their order.
 
     Also how many others are not to be shown, and whether the file ends amid a frame.
     """
@@ -151,14 +151,14 @@ def _tell_apart(stamps):
 
 
 def _decode_order(path, use):
-    """Give the time stamps of the frames as they come out of the decoder."""
+    """Return the time stamps of the frames as they come out of the decoder."""
     container, stream = open_video(path)
     with container:
         return np.array([f.pts for f in decode(container, stream, use)], dtype=np.int64)
 
 
 def _count_expected(packets, n_hidden, ends_broken, container, stream):
-    """Give how many frames the file's head promises, or None if it has them, or promises none."""
+    """Return how many frames the file's head promises, or None if it has them, or promises none."""
     if not packets:
         return None
     ends = [(p if p is not None else d or 0) + (length or 0) for p, d, _, length in packets]

@@ -174,7 +174,7 @@ class VideoFrames(LazyArray):
     def iter_batches(
         self, batch_size: int, start: int = 0, stop: int | None = None
     ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Give the frames in order, some at a time, at the speed of the decoder.
+        """Yield the frames in order, some at a time, at the speed of the decoder.
 
         Parameters
         ----------

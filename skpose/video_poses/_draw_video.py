@@ -251,7 +251,7 @@ def _find_frames(X, frames):
 
 
 def _default_radius(poses, scale, image_size):
-    """Give a radius that suits the video, and leaves small animals to be seen."""
+    """Return a radius that suits the video, and leaves small animals to be seen."""
     some = poses[:: len(poses) // _N_MEASURED + 1].reshape(-1, *poses.shape[2:])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of poses that are all NaN
@@ -290,7 +290,7 @@ def _read(X, frames, image_size):
 
 
 def _place(poses, confidence, min_confidence, corner, scales):
-    """Give what is to be seen of each frame's poses, in its pixels, and how solid it is."""
+    """Yield what is to be seen of each frame's poses, in its pixels, and how solid it is."""
     for pose, height in zip(poses, confidence, strict=True):
         height = np.nan_to_num(height)
         is_seen = (height >= min_confidence)[..., np.newaxis] & np.isfinite(pose)

@@ -132,7 +132,7 @@ class PoseOverlay:
             self._fill(outline, color)
 
     def _discs(self, centres, margin):
-        """Give the outlines of dots: `cv2.circle` draws small ones as diamonds."""
+        """Return the outlines of dots: `cv2.circle` draws small ones as diamonds."""
         radius = max(self._radius + margin - _SPREAD, 0)
         return _fixed(centres[:, np.newaxis] + radius * _CIRCLE)
 
@@ -156,7 +156,7 @@ class PoseOverlay:
 
 
 def _paint(colors, opacity):
-    """Give RGBA for the layer as lists: colours are multiplied by their opacity."""
+    """Return RGBA for the layer as lists: colours are multiplied by their opacity."""
     solid = np.pad(colors, ((0, 0), (0, 1)), constant_values=255)
     return np.rint(solid * opacity[:, np.newaxis]).tolist()
 

@@ -137,7 +137,7 @@ class PartFile:
         sync(self._file.fileno())
 
     def poses(self):
-        """Give all poses, mapped from the file: (n_done, n_keypoints, n_values), float32."""
+        """Return all poses, mapped from the file: (n_done, n_keypoints, n_values), float32."""
         self._sync()
         if not self.n_done:
             return np.empty((0, *self._shape), dtype="<f4")

@@ -248,7 +248,7 @@ class _Grabber:
         self._thread.start()
 
     def get(self):
-        """Give (index, captured_at, frame) when there is one, None at the end."""
+        """Return (index, captured_at, frame) when there is one, None at the end."""
         with self._changed:
             self._wait(lambda: self._waiting or self._is_done)
             if self._is_stopping:
@@ -309,7 +309,7 @@ class _Played:
         self._is_interrupted = Event()
 
     def peek(self):
-        """Give the first frame without taking it; None if there is none."""
+        """Return the first frame without taking it; None if there is none."""
         first = next(self._frames, None)
         if first is not None:
             self._frames = chain([first], self._frames)
@@ -354,7 +354,7 @@ class _Camera:
             self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # or a busy driver gives old frames
 
     def peek(self):
-        """Give a frame that tells the size; it is not given again."""
+        """Return a frame that tells the size; it is not given again."""
         return next((frame for _, frame in self), None)
 
     def interrupt(self):

@@ -45,7 +45,7 @@ def test_rotation_covers_where_poses_lie_and_little_more(middle, width, n):
 
 
 def least_distances(angles):
-    """Give for each direction how far the nearest of some is, in degrees."""
+    """Return for each direction how far the nearest of some is, in degrees."""
     directions = np.arange(360)[:, None]
     return np.abs((directions - angles + 180) % 360 - 180).min(axis=1)
 
