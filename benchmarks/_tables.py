@@ -49,15 +49,16 @@ def _augmentation(report):
     yield "images, seed", "chosen", "error", "180", "10", "ratio"
     for name, seeds in report.items():
         for seed, runs in seeds.items():
-            if "ratio" not in runs:
-                continue
-            auto, low, high = runs["auto"], *runs["limits"]
+            errors = (
+                f"{runs[rotation]['mean_px']:.2f}" if rotation in runs else ""
+                for rotation in ("auto", "180", "10")
+            )
+            low_and_high = "-".join(f"{limit:.2f}" for limit in runs.get("limits", ()))
             yield (
                 f"{name}, {seed.removeprefix('seed ')}",
-                f"{auto['rotation']:g}",
-                f"{auto['mean_px']:.2f}",
-                *(f"{runs[rotation]['mean_px']:.2f}" for rotation in ("180", "10")),
-                f"{runs['ratio']:.2f} ({low:.2f}-{high:.2f})",
+                f"{runs['auto']['rotation']:g}" if "auto" in runs else "",
+                *errors,
+                f"{runs['ratio']:.2f} ({low_and_high})" if low_and_high else "",
             )
 
 

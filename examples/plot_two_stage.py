@@ -67,6 +67,9 @@ for name, way in ways.items():
 # %%
 # Error and speed
 # ---------------
+# In our run, beside other work, two stages were off by 1.2 px in the median, at 84 frames a second.
+# On the small copy it was 19 px, at 641, and on the whole frame 10 px, at 45: there the network had
+# seen each frame ten times only, and had taken nearly as long as the two stages for it.
 
 fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 ax.scatter(speeds, errors, s=60, color="#0072B2")

