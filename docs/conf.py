@@ -65,7 +65,7 @@ html_show_sourcelink = False
 
 
 def own_members(name):
-    """Give (directive, name) of what a class has that is public and no other package's."""
+    """Return (directive, name) of what a class has that is public and no other package's."""
     module, _, class_name = name.rpartition(".")
     thing = getattr(importlib.import_module(module), class_name)
     found = {}
