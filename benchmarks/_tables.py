@@ -124,8 +124,8 @@ def _absent(report):
 
 @_table("ensembles")
 def _ensembles(report):
-    header = ["fly, 20 frames to judge by", "openfield, 24"]
-    yield "", header[0], "confidence, spread", header[1], "confidence, spread"
+    ranks = "confidence, spread"
+    yield "", "fly, 20 frames to judge by", ranks, "openfield, 24", ranks
     names = {"seeds": "five seeds", "snapshots": "five snapshots"}
     for name in report["fly"]:
         cells = []

@@ -19,8 +19,8 @@ trainings are left and what they will cost. What is in ``results/paper.json`` is
 import argparse
 import os
 from pathlib import Path
-from time import perf_counter
 
+from _processes import time_calls
 from _rows import merge_rows, read_rows
 from accuracy import read_fly
 import numpy as np
@@ -29,6 +29,7 @@ from sklearn.pipeline import make_pipeline
 
 from skpose import PoseEstimator
 from skpose.datasets import make_poses, read_labels
+from skpose.layers import Maxima, SubpixelMaxima
 from skpose.metrics import keypoint_errors
 from skpose.preprocessing import ImageResizer
 
@@ -59,98 +60,121 @@ SETS = {
 }
 
 
-def list_variants(experiment, minutes):
-    """Return parameters of `PoseEstimator` for each variant of an experiment, by its name."""
-    budget = {"max_minutes": minutes}
-    if experiment == "maxima":
-        return {
-            f"1/{2**factor}": {
-                **budget,
-                "model": "stacked_densenet",
-                "targets__downsample_factor": factor,
-            }
-            for factor in (1, 2, 3)
-        }
-    if experiment == "graph":
-        return {
-            name: {**budget, "targets__use_graph": use}
-            for name, use in (("with the graph", True), ("without", False))
-        }
-    if experiment == "networks":
-        rule = {"batch_size": 16, "lr_schedule": "plateau", "lr_patience": 10}
-        rule |= {"max_epochs": 1000, "n_iter_no_change": 50}
-        names = ("stacked_densenet", "stacked_hourglass", "leap", "deeplabcut", "residual_unet")
-        return {name: {"model": name, **rule} for name in names}
-    if experiment == "time":
-        return {
-            f"{name}, {limit:g} min": {"model": name, "max_minutes": limit}
-            for name in ("residual_unet", "stacked_densenet")
-            for limit in (0.5, 1, 2, 5, 10)
-        }
+def maxima(minutes):
     return {
-        f"{n} frames, {'augmented' if augmented else 'as they are'}": {
-            **budget,
-            "n_frames": n,
-            **({} if augmented else {"augmenter": None}),
+        f"1/{2**factor}": {
+            "model": "stacked_densenet",
+            "targets__downsample_factor": factor,
+            "max_minutes": minutes,
         }
-        for n in (5, 10, 20, 45, 90)
-        for augmented in (True, False)
+        for factor in (1, 2, 3)
     }
 
 
+def graph(minutes):
+    return {
+        name: {"targets__use_graph": use, "max_minutes": minutes}
+        for name, use in (("with the graph", True), ("without", False))
+    }
+
+
+def networks(_):
+    rule = {
+        "batch_size": 16,
+        "lr_schedule": "plateau",
+        "lr_patience": 10,
+        "max_epochs": 1000,
+        "n_iter_no_change": 50,
+    }
+    names = ("stacked_densenet", "stacked_hourglass", "leap", "deeplabcut", "residual_unet")
+    return {name: {"model": name, **rule} for name in names}
+
+
+def time(_):
+    return {
+        f"{name}, {limit:g} min": {"model": name, "max_minutes": limit}
+        for name in ("residual_unet", "stacked_densenet")
+        for limit in (0.5, 1, 2, 5, 10)
+    }
+
+
+def frames(minutes):
+    ways = {"augmented": {}, "as they are": {"augmenter": None}}
+    return {
+        f"{n} frames, {name}": {"n_frames": n, "max_minutes": minutes, **way}
+        for n in (5, 10, 20, 45, 90)
+        for name, way in ways.items()
+    }
+
+
+# What gives parameters of `PoseEstimator` for each variant, by its name.
 EXPERIMENTS = {
-    "maxima": "peaks between cells against whole cells",
-    "graph": "with and without the posture graph",
-    "networks": "five networks until the paper's rule ends them",
-    "time": "errors after more and more minutes",
-    "frames": "errors with more and more frames",
+    "maxima": maxima,
+    "graph": graph,
+    "networks": networks,
+    "time": time,
+    "frames": frames,
 }
 
 
 def measure(experiment, data, split, n_frames=None, **parameters):
     """Train once, and describe the errors in the frames that were not trained on."""
     X, y, skeleton = data
-    train, test = train_test_split(np.arange(len(X)), train_size=0.8, random_state=split)
+    train, test = train_test_split(np.arange(len(X)), train_size=0.9, random_state=split)
     train = train[:n_frames]
     estimator = PoseEstimator(skeleton=skeleton, random_state=split).set_params(**parameters)
     scale = 0.5 if experiment == "networks" else "auto"
     model = make_pipeline(ImageResizer(scale=scale), estimator)
-    start = perf_counter()
     model.fit(X[train], y[train])
-    told = {"minutes": round((perf_counter() - start) / 60, 2), "epochs": model[-1].n_iter_}
-    if experiment != "maxima":
-        return told | describe(model, X[test], y[test])
-    fitted = model[-1]
-    for name, subpixel in (("between", True), ("whole cells", False)):
-        fitted.set_params(subpixel=subpixel)
-        fitted.subpixel_ = subpixel
-        told[name] = describe(model, X[test], y[test])
-    return told
+    told = {
+        "n_frames": len(train),
+        "minutes": round(estimator.minutes_, 2),
+        "epochs": estimator.n_iter_,
+    }
+    if experiment == "maxima":
+        return told | describe_peaks(model, X[test], y[test])
+    calls = {"one": lambda: model.predict(X[test[:1]]), "all": lambda: model.predict(X[test])}
+    seconds = {name: np.median(times) for name, times in time_calls(calls).items()}
+    return told | {
+        **describe(y[test], model.predict(X[test])),
+        "frames/s, one": round(1 / seconds["one"], 1),
+        "frames/s, all": round(len(test) / seconds["all"], 1),
+    }
 
 
-def describe(model, X, y):
-    """Return errors in pixels, and frames a second of one at a time and of all at once."""
-    errors = keypoint_errors(y, model.predict(X))
+def describe_peaks(model, X, y):
+    """Describe the errors, and the time, of both kinds of peaks in the same maps."""
+    batch, fitted = model[:-1].transform(X), model[-1]
+    maps = fitted.predict_maps(batch)
+    of_maps = {
+        "downsample_factor": fitted.targets_.downsample_factor,
+        "n_keypoints": fitted.n_keypoints_,  # the others are the graph's
+    }
+    layers = {
+        "between": SubpixelMaxima(sigma=fitted.targets_.sigma, **of_maps),
+        "whole cells": Maxima(**of_maps),
+    }
+    calls = {name: lambda layer=layer: np.asarray(layer(maps)) for name, layer in layers.items()}
+    seconds = time_calls(calls)
+    return {
+        name: {
+            **describe(y, batch.to_user(call()[..., :2])),
+            "ms of peaks an image": round(1000 * float(np.median(seconds[name])) / len(X), 3),
+        }
+        for name, call in calls.items()
+    }
+
+
+def describe(y, found):
+    """Return errors in pixels."""
+    errors = keypoint_errors(y, found)
     known = errors[np.isfinite(errors)]
     return {
         "mean_px": round(float(known.mean()), 3),
         "median_px": round(float(np.median(known)), 3),
         "variance_px2": round(float(known.var()), 2),
-        "frames/s, one": round(1 / time_call(lambda: model.predict(X[:1])), 1),
-        "frames/s, all": round(len(X) / time_call(lambda: model.predict(X)), 1),
-        "errors_px": [[round(float(v), 2) for v in row] for row in errors],
+        "errors_px": errors.round(2).tolist(),
     }
-
-
-def time_call(call):
-    """Return the median of seconds that a call takes, once it is warm."""
-    call()
-    seconds = []
-    for _ in range(5):
-        start = perf_counter()
-        call()
-        seconds.append(perf_counter() - start)
-    return float(np.median(seconds))
 
 
 def list_left(experiments, sets, minutes):
@@ -159,7 +183,7 @@ def list_left(experiments, sets, minutes):
     for experiment in experiments:
         for name in sets:
             done = read_rows("paper", f"{experiment}, {name}")
-            for variant, parameters in list_variants(experiment, minutes).items():
+            for variant, parameters in EXPERIMENTS[experiment](minutes).items():
                 for split in SPLITS:
                     row = f"{variant}, split {split}"
                     if row not in done:
