@@ -1,7 +1,7 @@
 """How the documentation is built.
 
 `sphinx-build -W docs build/docs` makes it without running an example; `-D plot_gallery=1` runs them
-all, which takes hours.
+all, which takes an hour or more.
 """
 
 import importlib

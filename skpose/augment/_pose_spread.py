@@ -18,6 +18,7 @@ _MANY = 45.0  # degrees that few poses may hold and still be of an animal that t
 _BETTER = 0.5  # of what is left unexplained, where half of the poses are mirrored first
 _ROUNDING = 1e-6, 0.01  # parts of an extent, of one pose and of most, that tell nothing
 _SHAPED = 3  # keypoints without which a pose has no shape that a mirror would change
+_DIRECTED = 3  # poses without which their directions tell nothing
 _SIZES = 0.1, 0.3  # least and most change of the magnification
 _SHIFTS = 0.05, 0.1  # least and most shift
 
@@ -97,9 +98,9 @@ def measure_spread(keypoints, image_size, swap_index=None):
         if goes_both_ways:
             mean, fit = either, fit_either
     angles = np.degrees(np.angle(fit.factors[fit.rest < _LIKE]))
-    have_directions = len(angles) >= np.isfinite(fit.rest).sum() / 2
+    have_directions = len(angles) >= max(_DIRECTED, np.isfinite(fit.rest).sum() / 2)
     seen, widest_gap, is_all_round, rotation = 360.0, 360.0, True, 180.0
-    if have_directions and len(angles) >= _SHAPED:
+    if have_directions:
         seen, widest_gap, is_all_round = _sector(angles)
         rotation = _rotation(angles, widest_gap)
     reach = 180.0 if is_all_round else max(rotation, seen / 2)
@@ -117,7 +118,7 @@ def measure_spread(keypoints, image_size, swap_index=None):
         is_all_round=is_all_round,
         rotation=rotation,
         scale=_scale(fit),
-        is_turning=bool(have_directions and len(angles) >= _SHAPED and seen > _MANY),
+        is_turning=bool(have_directions and seen > _MANY),
         translation=_translation(keypoints, image_size),
         mirrors=mirrors,
     )
