@@ -10,20 +10,9 @@ import numpy as np
 
 import skpose
 from skpose.video import VideoFrames
+from skpose.video._encoder import write_mp4
 
 FILES = Path(__file__).parents[1] / "tests" / "saving" / "files"
-
-
-def write_video(path, images):
-    import av
-
-    with av.open(path, "w") as file:
-        stream = file.add_stream("libx264", rate=10)
-        stream.height, stream.width = images.shape[1:3]
-        for image in np.repeat(images, 3, axis=3):
-            frame = av.VideoFrame.from_ndarray(image, "rgb24")
-            file.mux(stream.encode(frame.reformat(format="yuv420p")))
-        file.mux(stream.encode())
 
 
 def run(*arguments):
@@ -38,7 +27,9 @@ def main():
     np.testing.assert_allclose(model.predict(expected["images"]), expected["keypoints"], atol=0.05)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_video(folder / "mouse.mp4", expected["images"])
+        with write_mp4(folder / "mouse.mp4", expected["images"].shape[1:3], 10) as write:
+            for image in np.repeat(expected["images"], 3, axis=3):
+                write(image)
         assert len(VideoFrames(folder / "mouse.mp4")) == len(expected["images"])
         table, drawn = folder / "poses.csv", folder / "drawn.mp4"
         run("predict", FILES / "exported.onnx", folder / "mouse.mp4", "--out", table)
